@@ -1,1 +1,67 @@
-//! Placeholder
+//! The wire format and the discovery engine of kimchi-peers, without sockets, clock or threads.
+//!
+//! Hosts on one network find each other by small JSON messages to a multicast group. [`Message`] is the wire;
+//! [`Node`] is one host's engine. The caller owns the sockets and the clock:
+//!
+//! ```
+//! use kimchi_peers_proto::{Config, Identity, Input, Instant, Interface, Network, Node, Output, PeerId, Profile};
+//!
+//! let identity = Identity { id: PeerId::from_bytes([7; 32]), epoch: 1 };
+//! let profile = Profile { name: "kvm-1".parse()?, http_port: 8000, https_port: 8001, facts: Default::default() };
+//! let mut node = Node::new(identity, profile, Config::default(), 42, Vec::new());
+//!
+//! let lan = Network { address: "192.0.2.1".parse()?, prefix: 24 };
+//! let eth0 = Interface { index: 2, name: "eth0".into(), networks: vec![lan], loopback: false };
+//! node.handle(Instant::ZERO, Input::Interfaces(vec![eth0]));
+//! loop {
+//!     match node.poll() {
+//!         Output::Send { bytes, .. } => assert!(bytes.starts_with(&[0, 0])),
+//!         Output::Event(event) => println!("{event:?}"),
+//!         Output::Wait { until, .. } => break assert!(until.is_some()),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The same inputs, times and seed give the same outputs, byte for byte, so a whole network runs in one test.
+
+mod announce;
+mod config;
+mod conflict;
+mod counters;
+mod decode;
+mod error;
+mod event;
+mod expiry;
+mod frame;
+mod id;
+mod info;
+mod interface;
+mod learn;
+mod limit;
+mod link;
+mod message;
+mod node;
+mod peer;
+mod receive;
+mod table;
+mod text;
+mod time;
+mod timers;
+
+pub use config::{Config, GROUP_V4, GROUP_V6, PORT};
+pub use counters::Counters;
+pub use error::DecodeError;
+pub use event::{Cause, Change, Command, Datagram, Event, Input, Lane, Output, Profile};
+pub use frame::DATAGRAM_MAX;
+pub use id::{InvalidPeerId, PEER_ID_TEXT_LENGTH, PeerId};
+pub use interface::{Interface, Network};
+pub use limit::Rate;
+pub use message::{EXTENSION_VERSION, Extension, Facts, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
+pub use node::{Identity, Node};
+pub use peer::{Conflict, KnownPeer, Path, Peer, PeerKey, Reason, State};
+pub use receive::UNICAST_TTL;
+pub use table::PeerTable;
+pub use text::{FACT_MAX, Fact, HOST_NAME_MAX, HostName, InvalidFact, InvalidHostName, LABEL_MAX};
+pub use time::Instant;
+pub use timers::Timer;

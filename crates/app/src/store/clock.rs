@@ -1,0 +1,8 @@
+//! The wall clock, for the number of the run and the names of files put aside.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970; 0 if the clock is set before.
+pub(super) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

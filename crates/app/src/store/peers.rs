@@ -1,0 +1,99 @@
+//! The table `peer`.
+
+use rusqlite::{Connection, Row, params};
+
+use super::checksum::Checksum;
+use super::record::StoredPeer;
+use super::rows::{Rows, broken_json, read_rows};
+
+const SELECT: &str = "SELECT key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, \
+                      first_seen, last_seen, state_since, facts, interface, checksum FROM peer ORDER BY key";
+const INSERT: &str = "INSERT OR REPLACE INTO peer (key, name, identity, epoch, sequence, addresses, http_port, \
+                      https_port, state, reason, first_seen, last_seen, state_since, facts, interface, checksum) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+
+/// Reads all peers.
+pub(super) fn load(connection: &Connection) -> Rows<StoredPeer> {
+    read_rows(connection, SELECT, [], read)
+}
+
+/// Inserts the peer or replaces its row.
+pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Result<()> {
+    let addresses = serde_json::to_string(&peer.addresses).map_err(broken_json)?;
+    let facts = serde_json::to_string(&peer.facts).map_err(broken_json)?;
+    connection.prepare_cached(INSERT)?.execute(params![
+        peer.key,
+        peer.name,
+        peer.identity,
+        peer.epoch.cast_signed(),
+        peer.sequence.cast_signed(),
+        addresses,
+        peer.http_port,
+        peer.https_port,
+        peer.state,
+        peer.reason,
+        peer.first_seen,
+        peer.last_seen,
+        peer.state_since,
+        facts,
+        peer.interface,
+        checksum(peer, &addresses, &facts),
+    ])?;
+    Ok(())
+}
+
+/// Deletes the peer, if it is there.
+pub(super) fn delete(connection: &Connection, key: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM peer WHERE key = ?1")?.execute([key])?;
+    Ok(())
+}
+
+/// Replaces the whole table, which gets rid of rows that cannot be found by their damaged key.
+pub(super) fn replace_all(connection: &Connection, peers: &[StoredPeer]) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM peer", [])?;
+    peers.iter().try_for_each(|peer| save(connection, peer))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
+    let addresses: String = row.get(5)?;
+    let facts: String = row.get(13)?;
+    let peer = StoredPeer {
+        key: row.get(0)?,
+        name: row.get(1)?,
+        identity: row.get(2)?,
+        epoch: row.get::<_, i64>(3)?.cast_unsigned(),
+        sequence: row.get::<_, i64>(4)?.cast_unsigned(),
+        addresses: serde_json::from_str(&addresses).map_err(broken_json)?,
+        http_port: row.get(6)?,
+        https_port: row.get(7)?,
+        state: row.get(8)?,
+        reason: row.get(9)?,
+        first_seen: row.get(10)?,
+        last_seen: row.get(11)?,
+        state_since: row.get(12)?,
+        facts: serde_json::from_str(&facts).map_err(broken_json)?,
+        interface: row.get(14)?,
+    };
+    let intact = row.get::<_, String>(15)? == checksum(&peer, &addresses, &facts);
+    Ok(intact.then_some(peer))
+}
+
+fn checksum(peer: &StoredPeer, addresses: &str, facts: &str) -> String {
+    Checksum::of("peer")
+        .text(&peer.key)
+        .text(&peer.name)
+        .optional_text(peer.identity.as_deref())
+        .integer(peer.epoch.cast_signed())
+        .integer(peer.sequence.cast_signed())
+        .text(addresses)
+        .integer(peer.http_port.into())
+        .integer(peer.https_port.into())
+        .text(&peer.state)
+        .optional_text(peer.reason.as_deref())
+        .integer(peer.first_seen)
+        .integer(peer.last_seen)
+        .integer(peer.state_since)
+        .text(facts)
+        .optional_text(peer.interface.as_deref())
+        .finish()
+}

@@ -1,0 +1,154 @@
+//! Hosts of one link find each other, and notice when one leaves or dies.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::base_peer::BasePeer;
+use super::daemon::{Daemon, wait_all_listed};
+use super::inside;
+use super::lan::Lan;
+use super::wait::{seconds, until};
+
+#[test]
+fn three_daemons_and_a_base_peer_list_each_other_and_the_base_peer_can_leave() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3), lan.host(4)];
+        let daemons: Vec<Daemon<'_>> = hosts[..3].iter().map(Daemon::start).collect();
+        let mut base = BasePeer::start(&hosts[3], &lan.address(4), "base-host");
+        wait_all_listed(seconds(10), &daemons);
+        for daemon in &daemons {
+            daemon.wait_names(seconds(10), &["base-host"]);
+            let row = daemon.rows("base-host").remove(0);
+            assert!(row.has_address(&lan.address(4)) && row.origin == "local", "{row:?}");
+        }
+        until(seconds(10), "the base peer lists all three", || base.peers().len() == 3);
+        until(seconds(5), "GET /peers names the three others", || daemons[0].urls().len() == 3);
+        assert!(!daemons[0].urls().iter().any(|url| url.contains(&lan.address(1))), "ourselves are not among them");
+        let marks: Vec<usize> = daemons.iter().map(Daemon::mark).collect();
+        base.quit();
+        for (daemon, mark) in daemons.iter().zip(marks) {
+            let event = daemon.wait_event(seconds(5), mark, "down", "base-host");
+            assert_eq!(event.peer.and_then(|row| row.reason).as_deref(), Some("left"));
+            assert!(daemon.rows("base-host").is_empty(), "the row is empty on {}", daemon.name());
+        }
+        assert!(base.junk().is_empty(), "a base peer can read all we send: {:?}", base.junk());
+    });
+}
+
+#[test]
+fn a_search_of_a_base_peer_is_answered_by_everyone() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3), lan.host(4)];
+        let daemons: Vec<Daemon<'_>> = hosts[..3].iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let mut base = BasePeer::start(&hosts[3], &lan.address(4), "base-host");
+        until(seconds(10), "it lists all three", || base.peers().len() == 3);
+        // Its first search has been answered; of the second one the answers are timed.
+        std::thread::sleep(seconds(2));
+        let mark = base.mark();
+        base.search();
+        let answers = |base: &BasePeer| {
+            let happenings = base.since(mark);
+            let begun = happenings.iter().find(|happening| happening.event == "sent").map(|happening| happening.at)?;
+            let answers = happenings.into_iter().filter(|happening| happening.event == "notify");
+            Some((begun, answers.collect::<Vec<_>>()))
+        };
+        let names = |base: &BasePeer| -> BTreeSet<String> {
+            answers(base)
+                .into_iter()
+                .flat_map(|(_, answers)| answers)
+                .map(|answer| answer.domain().to_owned())
+                .collect()
+        };
+        until(seconds(10), "three answers", || names(&base).len() == 3);
+        let (begun, answers) = answers(&base).expect("the search was sent");
+        for daemon in &daemons {
+            let answer = answers.iter().find(|answer| answer.domain() == daemon.name()).expect("its answer");
+            let message = answer.message().expect("canonical");
+            let after = answer.at - begun;
+            assert!(after.as_millis() <= 1500, "{} answered after {after:?}", daemon.name());
+            assert_eq!(answer.members["source"], message.text("IP"));
+            assert_eq!((message.text("httpport"), message.text("httpsport")), ("8000", "8001"));
+        }
+    });
+}
+
+#[test]
+fn other_readings_of_the_request_are_understood() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts: Vec<_> = (1..=4).map(|number| lan.host(number)).collect();
+        let daemon = Daemon::start(&hosts[0]);
+        let readings = [("little", "lf"), ("decimal", "crlf"), ("big", "crlf")];
+        let _peers: Vec<BasePeer> = readings
+            .iter()
+            .zip(2..)
+            .map(|((head, tail), number)| {
+                let options = ["--head", *head, "--tail", *tail];
+                let host = &hosts[usize::from(number) - 1];
+                BasePeer::start_with(host, &lan.address(number), &format!("{head}-{tail}"), &options)
+            })
+            .collect();
+        daemon.wait_names(seconds(10), &["little-lf", "decimal-crlf", "big-crlf"]);
+    });
+}
+
+#[test]
+fn a_daemon_that_is_told_to_end_says_goodbye() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3), lan.host(4)];
+        let mut daemons: Vec<Daemon<'_>> = hosts[..3].iter().map(Daemon::start).collect();
+        let mut base = BasePeer::start(&hosts[3], &lan.address(4), "base-host");
+        wait_all_listed(seconds(10), &daemons);
+        until(seconds(10), "the base peer lists all three", || base.peers().len() == 3);
+        let mut leaver = daemons.pop().expect("three daemons");
+        let marks: Vec<usize> = daemons.iter().map(Daemon::mark).collect();
+        assert!(leaver.terminate().success(), "SIGTERM is a normal end");
+        for (daemon, mark) in daemons.iter().zip(marks) {
+            let event = daemon.wait_event(seconds(5), mark, "down", leaver.name());
+            assert_eq!(event.peer.and_then(|row| row.reason).as_deref(), Some("left"));
+            assert!(daemon.rows(leaver.name()).is_empty());
+            assert!(!daemon.urls().iter().any(|url| url.contains(&lan.address(3))));
+        }
+        until(seconds(5), "the base peer forgets it", || !base.peers().contains_key(leaver.name()));
+    });
+}
+
+#[test]
+fn a_killed_daemon_is_noticed_as_lost() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3)];
+        let mut daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let mut victim = daemons.pop().expect("three daemons");
+        let marks: Vec<usize> = daemons.iter().map(Daemon::mark).collect();
+        victim.kill();
+        let killed = Instant::now();
+        for (daemon, mark) in daemons.iter().zip(marks) {
+            let event = daemon.wait_event(seconds(35), mark, "down", victim.name());
+            println!("{} noticed it after {:?}", daemon.name(), event.at - killed);
+            let row = event.peer.expect("a peer");
+            assert_eq!((row.state.as_str(), row.reason.as_deref()), ("down", Some("lost")));
+            assert!(daemon.rows(victim.name()).is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_host_whose_cable_is_cut_is_lost_to_the_others_and_comes_back() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3)];
+        let daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let mark = daemons[0].mark();
+        lan.set_cable(&hosts[2], "eth0", false);
+        daemons[0].wait_event(seconds(35), mark, "down", daemons[2].name());
+        lan.set_cable(&hosts[2], "eth0", true);
+        wait_all_listed(seconds(35), &daemons);
+    });
+}

@@ -1,0 +1,198 @@
+//! When and what this host says: searches, announcements, heartbeats, goodbyes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::counters::Drop;
+use crate::event::Output;
+use crate::id::PeerId;
+use crate::message::{Extension, Facts, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
+use crate::node::Node;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+/// Copies of a goodbye: at 20 % independent loss a receiver misses all of them once in 125 times.
+pub(crate) const GOODBYES: u8 = 3;
+/// Time between two copies of a goodbye; all are said within 100 ms.
+const GOODBYE_INTERVAL: Duration = Duration::from_millis(45);
+
+/// What distinguishes one datagram of this host from another.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Detail {
+    pub(crate) target: Option<PeerId>,
+    pub(crate) nonce: Option<Nonce>,
+    pub(crate) echo: Option<Nonce>,
+    /// Leaves the facts out, so that an answer is no longer than its question.
+    pub(crate) brief: bool,
+}
+
+impl Node {
+    /// Does what a link's timer stands for.
+    pub(crate) fn fire(&mut self, now: Instant, interface: u32, timer: Timer) {
+        match timer {
+            Timer::Search => self.fire_search(now, interface),
+            Timer::Answer | Timer::Announce | Timer::Heartbeat => self.fire_notify(now, interface, timer),
+            Timer::Goodbye => self.fire_goodbye(now, interface),
+            Timer::Check => {}
+        }
+    }
+
+    fn fire_search(&mut self, now: Instant, interface: u32) {
+        let unheard = self.table.unknown() > 0;
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        link.timers.clear(Timer::Search);
+        if !link.has_reason_to_search(unheard) {
+            return;
+        }
+        if !link.multicast.take(now) {
+            link.timers.set(Timer::Search, link.multicast.ready_at());
+            return;
+        }
+        link.searches_sent += 1;
+        link.news = false;
+        if let Some(after) = self.config.searches.get(link.searches_sent) {
+            link.timers.set(Timer::Search, (link.search_start + *after).max(now));
+        }
+        self.send_group(now, interface, Kind::Search, Detail::default());
+        self.plan_heartbeat(now, interface);
+    }
+
+    fn fire_notify(&mut self, now: Instant, interface: u32, timer: Timer) {
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        link.timers.clear(timer);
+        if self.config.observer {
+            return;
+        }
+        if !link.multicast.take(now) {
+            link.timers.set(timer, link.multicast.ready_at());
+            return;
+        }
+        // One announcement serves everything that waits for one.
+        link.timers.clear(Timer::Answer);
+        link.last_notify = Some(now);
+        if timer == Timer::Announce {
+            link.repeat_announcement(now);
+        }
+        self.send_group(now, interface, Kind::Notify, Detail::default());
+        self.plan_heartbeat(now, interface);
+    }
+
+    fn fire_goodbye(&mut self, now: Instant, interface: u32) {
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        link.goodbyes_left = link.goodbyes_left.saturating_sub(1);
+        if link.goodbyes_left == 0 {
+            link.timers.clear(Timer::Goodbye);
+        } else {
+            link.timers.set(Timer::Goodbye, now + GOODBYE_INTERVAL);
+        }
+        self.send_group(now, interface, Kind::Quit, Detail { brief: true, ..Detail::default() });
+    }
+
+    /// The next heartbeat comes one interval after the last announcement of any sort, plus or minus a tenth.
+    fn plan_heartbeat(&mut self, now: Instant, interface: u32) {
+        let interval = self.config.heartbeat_interval(self.hosts());
+        let jittered = interval.mul_f64(0.9 + 0.2 * self.random.f64());
+        if let Some(link) = self.links.get_mut(&interface) {
+            link.timers.set(Timer::Heartbeat, now + jittered);
+        }
+    }
+
+    /// Answers a search by multicast: after a random delay, and not sooner than the bound per link allows.
+    ///
+    /// Every host answers every search. The election of one answerer for extended searches belongs here.
+    pub(crate) fn plan_answer(&mut self, now: Instant, interface: u32) {
+        let jitter = self.config.answer_jitter(self.hosts()).mul_f64(self.random.f64());
+        let interval = self.config.answer_interval;
+        if let Some(link) = self.links.get_mut(&interface) {
+            let earliest = link.last_notify.map_or(now, |last| last + interval);
+            link.timers.set_earlier(Timer::Answer, (now + jitter).max(earliest));
+        }
+    }
+
+    /// Contradicts a goodbye that this host did not say.
+    pub(crate) fn refute(&mut self, now: Instant) {
+        for link in self.links.values_mut() {
+            link.timers.set_earlier(Timer::Announce, now);
+        }
+    }
+
+    /// Asks the base peers of a link who is there. The search names this host as its target, so no extended peer answers.
+    pub(crate) fn search_base_peers(&mut self, now: Instant, interface: u32) {
+        let target = Some(self.identity.id);
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        if link.multicast.take(now) {
+            link.last_base_search = Some(now);
+            self.send_group(now, interface, Kind::Search, Detail { target, ..Detail::default() });
+        }
+    }
+
+    fn send_group(&mut self, now: Instant, interface: u32, kind: Kind, detail: Detail) {
+        let Some(from) = self.links.get(&interface).and_then(|link| link.interface.address()) else { return };
+        let group = match from {
+            IpAddr::V4(_) => IpAddr::V4(self.config.group_v4),
+            IpAddr::V6(_) => IpAddr::V6(self.config.group_v6),
+        };
+        let bytes = self.compose(now, interface, from, kind, detail).encode();
+        self.push(interface, kind, from, SocketAddr::new(group, self.config.port), bytes);
+    }
+
+    /// Sends to one neighbour; `longest` bounds the datagram's length. Tells whether it was sent.
+    pub(crate) fn send_unicast(
+        &mut self,
+        now: Instant,
+        interface: u32,
+        to: SocketAddr,
+        (kind, detail): (Kind, Detail),
+        longest: usize,
+    ) -> bool {
+        let Some(link) = self.links.get(&interface) else { return false };
+        // Nothing is ever sent to an off-link address because of a datagram.
+        let Some(from) = link
+            .interface
+            .address()
+            .filter(|from| link.interface.is_on_link(to.ip()) && from.is_ipv4() == to.is_ipv4())
+        else {
+            return false;
+        };
+        let bytes = self.compose(now, interface, from, kind, detail).encode();
+        if bytes.len() > longest {
+            return false;
+        }
+        let allowed = self.links.get_mut(&interface).is_some_and(|link| link.unicast.take(now));
+        if allowed {
+            self.push(interface, kind, from, to, bytes);
+        } else {
+            self.drop_datagram(now, Drop::Throttled, to);
+        }
+        allowed
+    }
+
+    fn push(&mut self, interface: u32, kind: Kind, from: IpAddr, to: SocketAddr, bytes: Vec<u8>) {
+        self.ledger.sent(kind, bytes.len());
+        self.outputs.push_back(Output::Send { interface, from, to, bytes });
+    }
+
+    fn compose(&mut self, now: Instant, interface: u32, address: IpAddr, kind: Kind, detail: Detail) -> Message {
+        let lifetime = self.config.heartbeat_interval(self.hosts()) * self.config.missed_heartbeats;
+        let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX).clamp(1, TIME_TO_LIVE_MAX);
+        let extension = Extension {
+            id: self.identity.id,
+            epoch: self.identity.epoch,
+            sequence: self.next_sequence(),
+            time_to_live: if self.config.observer { 0 } else { seconds },
+            target: detail.target,
+            nonce: detail.nonce,
+            echo: detail.echo,
+            previous_address: self.links.get(&interface).and_then(|link| link.previous_address(now)),
+            facts: if detail.brief { Facts::default() } else { self.profile.facts.clone() },
+        };
+        let info = Info {
+            name: self.profile.name.clone(),
+            address,
+            http_port: self.profile.http_port,
+            https_port: self.profile.https_port,
+            extension: Some(extension),
+        };
+        Message { kind, info }
+    }
+}

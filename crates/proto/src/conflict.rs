@@ -1,0 +1,88 @@
+//! Two claim one name, or one identity: both rows stay, both are flagged, neither flaps.
+
+use std::net::IpAddr;
+
+use crate::event::{Cause, Change};
+use crate::node::Node;
+use crate::peer::{Conflict, PeerKey};
+use crate::text::HostName;
+
+impl Node {
+    /// Flags the live rows of `name` if there are two of them, or one beside this host; takes the flag off otherwise.
+    pub(crate) fn review_name(&mut self, name: &HostName) {
+        let live: Vec<PeerKey> =
+            self.table.named(name).filter(|peer| peer.is_live()).map(|peer| peer.key.clone()).collect();
+        let mine = self.is_me(name);
+        if mine {
+            self.name_taken = !live.is_empty();
+        }
+        for key in &live {
+            // Two hosts with one identity share their name too; that conflict is told as what it is.
+            let rival = live.iter().find(|other| *other != key && !same_identity(other, key));
+            let conflict = match rival {
+                Some(other) => Some(Conflict::Name(Some(other.clone()))),
+                None if mine => Some(Conflict::Name(None)),
+                None => None,
+            };
+            self.set_name_conflict(key, conflict);
+        }
+    }
+
+    fn set_name_conflict(&mut self, key: &PeerKey, conflict: Option<Conflict>) {
+        let Some(peer) = self.table.get_mut(key) else { return };
+        if matches!(peer.conflict, Some(Conflict::Identity(_))) || peer.conflict == conflict {
+            return;
+        }
+        let newly = peer.conflict.is_none();
+        let ended = conflict.is_none();
+        peer.conflict = conflict;
+        if ended {
+            self.emit_peer(key, Change::Changed, Cause::ConflictEnded);
+        } else if newly {
+            self.emit_peer(key, Change::Conflict, Cause::NameConflict);
+        }
+    }
+
+    /// Flags two rows that have one identity, each with the other's address.
+    pub(crate) fn flag_clones(
+        &mut self,
+        first: &PeerKey,
+        second_address: IpAddr,
+        second: &PeerKey,
+        first_address: IpAddr,
+    ) {
+        for (key, other) in [(first, second_address), (second, first_address)] {
+            if let Some(peer) = self.table.get_mut(key) {
+                peer.conflict = Some(Conflict::Identity(other));
+                self.emit_peer(key, Change::Conflict, Cause::IdentityConflict);
+            }
+        }
+    }
+
+    /// After a row went down: where only one host is left with its identity, the conflict is over.
+    pub(crate) fn review_clones(&mut self, gone: &PeerKey) {
+        let Some(id) = gone.id() else { return };
+        let with_id = |key: &PeerKey| key.id() == Some(id);
+        let live: Vec<PeerKey> = self
+            .table
+            .iter()
+            .filter(|peer| peer.is_live() && with_id(&peer.key))
+            .map(|peer| peer.key.clone())
+            .collect();
+        if let [only] = live.as_slice()
+            && let Some(peer) = self.table.get_mut(only)
+            && matches!(peer.conflict, Some(Conflict::Identity(_)))
+        {
+            peer.conflict = None;
+            self.emit_peer(only, Change::Changed, Cause::ConflictEnded);
+        }
+        // A copy's row exists for the conflict alone.
+        if matches!(gone, PeerKey::Clone(..)) {
+            self.remove_peer(gone, Cause::ConflictEnded);
+        }
+    }
+}
+
+fn same_identity(one: &PeerKey, other: &PeerKey) -> bool {
+    one.id().is_some() && one.id() == other.id()
+}

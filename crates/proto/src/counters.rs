@@ -1,0 +1,139 @@
+//! What the engine counts, for metrics and for the one log line a minute.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::error::DecodeError;
+use crate::event::Event;
+use crate::message::Kind;
+use crate::time::Instant;
+
+/// Shortest time between two [`Event::Dropped`] of one cause.
+const DROP_EVENT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a datagram or an answer of ours was dropped, beyond what [`DecodeError`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Drop {
+    /// It came in by an interface that is not used.
+    Interface,
+    /// Its source is not on the link.
+    OffLink,
+    /// It was sent to this host alone and crossed a router.
+    Ttl,
+    /// The address it announces is not the one it came from.
+    AddressMismatch,
+    /// It repeats or precedes what is known.
+    Stale,
+    /// A goodbye for a peer that is not known, or of another incarnation.
+    StrayQuit,
+    /// A base message in the name of an extended peer.
+    Shadowed,
+    /// The table is full and nothing in it may make room.
+    TableFull,
+    /// The bound on what is sent on this link.
+    Throttled,
+}
+
+impl Drop {
+    const ALL: [Self; 9] = [
+        Self::Interface,
+        Self::OffLink,
+        Self::Ttl,
+        Self::AddressMismatch,
+        Self::Stale,
+        Self::StrayQuit,
+        Self::Shadowed,
+        Self::TableFull,
+        Self::Throttled,
+    ];
+
+    pub(crate) const fn cause(self) -> &'static str {
+        match self {
+            Self::Interface => "interface",
+            Self::OffLink => "off_link",
+            Self::Ttl => "ttl",
+            Self::AddressMismatch => "address_mismatch",
+            Self::Stale => "stale",
+            Self::StrayQuit => "stray_quit",
+            Self::Shadowed => "shadowed",
+            Self::TableFull => "table_full",
+            Self::Throttled => "throttled",
+        }
+    }
+
+    /// Whether an operator should read of it: what happens in normal life (a copy, an own bound) is only counted.
+    const fn is_remarkable(self) -> bool {
+        !matches!(self, Self::Stale | Self::Throttled)
+    }
+}
+
+/// Numbers since the engine's start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams taken, by kind.
+    pub received: BTreeMap<Kind, u64>,
+    /// Datagrams sent, by kind.
+    pub sent: BTreeMap<Kind, u64>,
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Own datagrams heard back.
+    pub own: u64,
+    /// Datagrams dropped, by cause as a metric label. Every cause stands here from the start.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+/// The counters and what was last reported of them.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) counters: Counters,
+    reported: BTreeMap<&'static str, (Instant, u64)>,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        let mut counters = Counters::default();
+        for kind in Kind::ALL {
+            counters.received.insert(kind, 0);
+            counters.sent.insert(kind, 0);
+        }
+        let causes =
+            DecodeError::ALL.iter().map(|error| error.cause()).chain(Drop::ALL.iter().map(|drop| drop.cause()));
+        counters.dropped = causes.map(|cause| (cause, 0)).collect();
+        Self { counters, reported: BTreeMap::new() }
+    }
+
+    /// Counts a datagram that is no message.
+    pub(crate) fn undecodable(&mut self, now: Instant, error: DecodeError, from: SocketAddr) -> Option<Event> {
+        self.dropped(now, error.cause(), from, true)
+    }
+
+    /// Counts a dropped datagram.
+    pub(crate) fn drop(&mut self, now: Instant, drop: Drop, from: SocketAddr) -> Option<Event> {
+        self.dropped(now, drop.cause(), from, drop.is_remarkable())
+    }
+
+    fn dropped(&mut self, now: Instant, cause: &'static str, from: SocketAddr, remarkable: bool) -> Option<Event> {
+        let total = self.counters.dropped.entry(cause).or_insert(0);
+        *total += 1;
+        if !remarkable {
+            return None;
+        }
+        let (reported_at, reported) = self.reported.get(cause).copied().unzip();
+        if reported_at.is_some_and(|at| now.since(at) < DROP_EVENT_INTERVAL) {
+            return None;
+        }
+        let count = *total - reported.unwrap_or(0);
+        self.reported.insert(cause, (now, *total));
+        Some(Event::Dropped { cause, count, from })
+    }
+
+    pub(crate) fn received(&mut self, kind: Kind) {
+        *self.counters.received.entry(kind).or_insert(0) += 1;
+    }
+
+    pub(crate) fn sent(&mut self, kind: Kind, bytes: usize) {
+        *self.counters.sent.entry(kind).or_insert(0) += 1;
+        self.counters.sent_bytes += bytes as u64;
+    }
+}

@@ -1,0 +1,220 @@
+//! A peer falls silent: doubt, directed searches, the verdict, and at last forgetting.
+//!
+//! Each live row has one time at which it is looked at. Hearing a peer does not touch that time, so the busy path costs
+//! nothing: the look finds that the peer was heard meanwhile and goes back to sleep.
+//!
+//! This is the detector of one host for itself. The detection shared over a ring of peers belongs here.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::announce::Detail;
+use crate::event::{Cause, Change};
+use crate::message::{Kind, Nonce};
+use crate::node::Node;
+use crate::peer::{Peer, PeerKey, Probe, Reason, State};
+use crate::time::Instant;
+
+/// Base searches that a base peer known from the last run may leave unanswered.
+const BASE_CONFIRM_TRIES: u8 = 3;
+/// Time between those.
+const BASE_CONFIRM_INTERVAL: Duration = Duration::from_secs(2);
+/// One base search serves all base peers of a link for this long.
+const BASE_SEARCH_SHARED_FOR: Duration = Duration::from_secs(2);
+/// No extended peer waits longer than this many steps for those before it.
+const BASE_RANK_MAX: u32 = 6;
+
+impl Node {
+    /// When a row that was just heard is to be looked at first.
+    pub(crate) fn first_check(&self, key: &PeerKey, now: Instant) -> Instant {
+        let Some(peer) = self.table.get(key) else { return now };
+        if key.is_base() { now + self.base_search_delay(peer) } else { now + peer.time_to_live }
+    }
+
+    /// Plans to confirm what the last run knew, now that there is a link to hear it on.
+    pub(crate) fn schedule_unknown(&mut self, now: Instant) {
+        let unknown = |peer: &&Peer| peer.state == State::Unknown;
+        let keys: Vec<PeerKey> = self.table.iter().filter(unknown).map(|peer| peer.key.clone()).collect();
+        for key in keys {
+            self.table.schedule(&key, now + self.config.confirm_after);
+        }
+    }
+
+    /// Looks at one row whose time has come.
+    pub(crate) fn check(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get(key) else { return };
+        if self.links.is_empty() && peer.state != State::Down {
+            // Without a link nobody can be heard: it is us. The first link schedules everything anew.
+            let pause = now + peer.time_to_live.max(self.config.heartbeat);
+            return self.table.schedule(key, pause);
+        }
+        match (peer.state, key.is_base()) {
+            (State::Down, _) => self.check_down(now, key),
+            (State::Up, false) => self.check_up(now, key),
+            (State::Unknown | State::Suspect, false) => self.check_doubted(now, key),
+            (State::Unknown, true) => self.confirm_base(now, key),
+            (State::Up | State::Suspect, true) => self.check_base(now, key),
+        }
+    }
+
+    fn check_down(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get(key) else { return };
+        let forgotten_at = peer.state_since + self.config.forget_after;
+        if forgotten_at <= now {
+            self.remove_peer(key, Cause::Expired);
+        } else {
+            self.table.schedule(key, forgotten_at);
+        }
+    }
+
+    fn check_up(&mut self, now: Instant, key: &PeerKey) {
+        self.drop_silent_paths(now, key);
+        let Some(peer) = self.table.get(key) else { return };
+        let doubted_at = peer.last_heard.unwrap_or(peer.state_since) + peer.time_to_live;
+        if doubted_at.max(self.grace_until) > now {
+            return self.table.schedule(key, doubted_at.max(self.grace_until));
+        }
+        self.table.set_state(key, State::Suspect, None, now);
+        self.emit_peer(key, Change::Suspect, Cause::Silence);
+        self.check_doubted(now, key);
+    }
+
+    /// Sends the next directed search, or gives the peer up.
+    fn check_doubted(&mut self, now: Instant, key: &PeerKey) {
+        let tries = self.table.get(key).and_then(|peer| peer.probe).map_or(0, |probe| probe.tries);
+        if tries < self.config.probe_tries {
+            self.probe(now, key, tries + 1);
+            return self.table.schedule(key, now + self.config.probe_interval);
+        }
+        if self.grace_until > now {
+            // This host could not hear well itself: the peer gets another series.
+            if let Some(peer) = self.table.get_mut(key) {
+                peer.probe = None;
+            }
+            return self.table.schedule(key, self.grace_until);
+        }
+        let heard = self.table.get(key).is_some_and(|peer| peer.last_heard.is_some());
+        let cause = if heard { Cause::NoAnswer } else { Cause::NotHeardSinceStart };
+        self.mark_down(now, key, Reason::Lost, cause);
+    }
+
+    fn probe(&mut self, now: Instant, key: &PeerKey, tries: u8) {
+        let fresh = Nonce(self.random.u64(..));
+        let Some(peer) = self.table.get_mut(key) else { return };
+        // One nonce per series: a late answer to an earlier copy is an answer too.
+        let nonce = peer.probe.map_or(fresh, |probe| probe.nonce);
+        peer.probe = Some(Probe { nonce, tries, sent_at: now });
+        let targets: Vec<(u32, SocketAddr)> = peer
+            .paths
+            .iter()
+            .filter_map(|path| {
+                let interface =
+                    self.links.values().find(|link| link.interface.is_on_link(path.address))?.interface.index;
+                let index = if self.links.contains_key(&path.interface) { path.interface } else { interface };
+                Some((index, SocketAddr::new(path.address, self.config.port)))
+            })
+            .collect();
+        let detail = Detail { target: key.id().copied(), nonce: Some(nonce), ..Detail::default() };
+        for (interface, to) in targets {
+            self.send_unicast(now, interface, to, (Kind::Search, detail), usize::MAX);
+        }
+    }
+
+    /// Addresses that were silent for a lifetime while the peer was heard elsewhere are no longer its own.
+    fn drop_silent_paths(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get_mut(key) else { return };
+        let before = peer.paths.len();
+        let newest = peer.paths.iter().filter_map(|path| path.last_heard).max();
+        let lifetime = peer.time_to_live;
+        peer.paths.retain(|path| {
+            path.last_heard == newest || path.last_heard.is_some_and(|heard| now.since(heard) <= lifetime)
+        });
+        if peer.paths.len() != before {
+            self.emit_peer(key, Change::Changed, Cause::AddressGone);
+        }
+    }
+
+    /// Drops what was heard by an interface that is gone, but never a row's last address.
+    pub(crate) fn drop_paths_of(&mut self, interface: u32) {
+        let affected = |peer: &&Peer| peer.paths.len() > 1 && peer.paths.iter().any(|path| path.interface == interface);
+        let keys: Vec<PeerKey> = self.table.iter().filter(affected).map(|peer| peer.key.clone()).collect();
+        for key in keys {
+            let Some(peer) = self.table.get_mut(&key) else { continue };
+            let before = peer.addresses();
+            let (gone, kept): (Vec<_>, Vec<_>) = peer.paths.drain(..).partition(|path| path.interface == interface);
+            peer.paths = if kept.is_empty() { gone.into_iter().take(1).collect() } else { kept };
+            if peer.addresses() != before {
+                self.emit_peer(&key, Change::Changed, Cause::AddressGone);
+            }
+        }
+    }
+
+    /// How long a base peer may be silent before this host asks: the extended peer with the smallest identity asks
+    /// first, and each next one only if those before it did not.
+    fn base_search_delay(&self, base: &Peer) -> Duration {
+        let interface = base.paths.first().map_or(0, |path| path.interface);
+        let before_me = |peer: &&Peer| {
+            let smaller = peer.key.id().is_some_and(|id| *id < self.identity.id);
+            smaller && peer.state == State::Up && peer.paths.iter().any(|path| path.interface == interface)
+        };
+        let rank = self.table.iter().filter(before_me).take(BASE_RANK_MAX as usize).count() as u32;
+        self.config.base_search_after + self.config.base_search_stagger * rank
+    }
+
+    fn check_base(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get(key) else { return };
+        let heard = peer.last_heard.unwrap_or(peer.state_since);
+        let lost_at = (heard + self.config.base_lifetime).max(self.grace_until);
+        let ask_at = heard + self.base_search_delay(peer);
+        if lost_at <= now {
+            return self.mark_down(now, key, Reason::Lost, Cause::NoAnswer);
+        }
+        if ask_at > now {
+            return self.table.schedule(key, ask_at.min(lost_at));
+        }
+        self.ask_base(now, key);
+        self.table.schedule(key, (now + self.config.base_search_after).min(lost_at));
+    }
+
+    fn confirm_base(&mut self, now: Instant, key: &PeerKey) {
+        let tries = self.table.get(key).and_then(|peer| peer.probe).map_or(0, |probe| probe.tries);
+        if tries >= BASE_CONFIRM_TRIES && self.grace_until <= now {
+            return self.mark_down(now, key, Reason::Lost, Cause::NotHeardSinceStart);
+        }
+        self.ask_base(now, key);
+        if let Some(peer) = self.table.get_mut(key) {
+            peer.probe = Some(Probe { nonce: Nonce(0), tries: tries.saturating_add(1), sent_at: now });
+        }
+        self.table.schedule(key, now + BASE_CONFIRM_INTERVAL);
+    }
+
+    fn ask_base(&mut self, now: Instant, key: &PeerKey) {
+        let Some(address) = self.table.get(key).and_then(|peer| peer.paths.first()).map(|path| path.address) else {
+            return;
+        };
+        let link = self.links.values().find(|link| link.interface.is_on_link(address));
+        let asked_already = |at: Instant| now.since(at) < BASE_SEARCH_SHARED_FOR;
+        if let Some(link) = link
+            && !link.last_base_search.is_some_and(asked_already)
+        {
+            let interface = link.interface.index;
+            self.search_base_peers(now, interface);
+        }
+    }
+
+    /// Takes a peer off the list of those that are there.
+    pub(crate) fn mark_down(&mut self, now: Instant, key: &PeerKey, reason: Reason, cause: Cause) {
+        let Some(peer) = self.table.get_mut(key) else { return };
+        if peer.state == State::Down {
+            return;
+        }
+        peer.probe = None;
+        peer.conflict = None;
+        let name = peer.name.clone();
+        self.table.set_state(key, State::Down, Some(reason), now);
+        self.table.schedule(key, now + self.config.forget_after);
+        self.emit_peer(key, Change::Down, cause);
+        self.review_name(&name);
+        self.review_clones(key);
+    }
+}

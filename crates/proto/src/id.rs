@@ -1,0 +1,135 @@
+//! The identity of a host: an Ed25519 public key, written as 43 characters of base64url.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// The identity of a host. Its name and its addresses may change, this does not.
+///
+/// It is the Ed25519 public key that the host makes at its first start (RFC 8032 section 5.1.5: 32 bytes).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId([u8; 32]);
+
+/// Characters of an identity's text form: 32 bytes in base64url without padding.
+pub const PEER_ID_TEXT_LENGTH: usize = 43;
+
+/// Why a text is no identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not an identity: use 43 characters of base64url")]
+pub struct InvalidPeerId;
+
+/// The alphabet of RFC 4648 section 5.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl PeerId {
+    /// The identity of these 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0_u8; PEER_ID_TEXT_LENGTH];
+        let mut position = 0;
+        for group in self.0.chunks(3) {
+            let word = group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
+            for index in 0..=group.len() {
+                let six = (word >> (18 - 6 * index)) & 63;
+                if let (Some(slot), Some(letter)) = (text.get_mut(position), ALPHABET.get(six as usize)) {
+                    *slot = *letter;
+                }
+                position += 1;
+            }
+        }
+        out.pad(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for PeerId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "PeerId({self})")
+    }
+}
+
+impl FromStr for PeerId {
+    type Err = InvalidPeerId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPeerId> {
+        if text.len() != PEER_ID_TEXT_LENGTH {
+            return Err(InvalidPeerId);
+        }
+        let mut bytes = [0_u8; 32];
+        let mut position = 0;
+        for group in text.as_bytes().chunks(4) {
+            let mut word = 0_u32;
+            for letter in group {
+                word = (word << 6) | six_bits(*letter).ok_or(InvalidPeerId)?;
+            }
+            word <<= 6 * (4 - group.len());
+            for byte in word.to_be_bytes().iter().skip(1) {
+                match bytes.get_mut(position) {
+                    Some(slot) => *slot = *byte,
+                    // Two texts must never mean one identity: the spare bits are zero.
+                    None if *byte != 0 => return Err(InvalidPeerId),
+                    None => {}
+                }
+                position += 1;
+            }
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn six_bits(letter: u8) -> Option<u32> {
+    let value = match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'-' => 62,
+        b'_' => 63,
+        _ => return None,
+    };
+    Some(u32::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_bytes_agree_with_rfc_4648() {
+        let bytes: [u8; 32] = std::array::from_fn(|index| index as u8);
+        let id = PeerId::from_bytes(bytes);
+        assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn spare_bits_must_be_zero() {
+        assert!("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".parse::<PeerId>().is_ok());
+        assert!("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9".parse::<PeerId>().is_err());
+    }
+
+    #[test]
+    fn every_bit_survives() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..1000 {
+            let id = PeerId::from_bytes(std::array::from_fn(|_| random.u8(..)));
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in ["", "A", &"A".repeat(42), &"A".repeat(44), &"+".repeat(43), &"=".repeat(43)] {
+            assert!(text.parse::<PeerId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Reading the INFO object and its extension `kp`.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+
+use crate::decode::{IntegerReader, Limits, PortReader, UnknownNames};
+use crate::error::DecodeError;
+use crate::id::PeerId;
+use crate::message::{Extension, Facts, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
+use crate::text::{Fact, HostName};
+
+/// Nesting of INFO in the body.
+const INFO_DEPTH: u8 = 2;
+/// Nesting of the extension in the body.
+const EXTENSION_DEPTH: u8 = 3;
+
+/// Reads the INFO object.
+pub(crate) struct InfoReader<'a>(pub(crate) &'a Limits);
+
+impl<'de> DeserializeSeed<'de> for InfoReader<'_> {
+    type Value = Info;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Info, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for InfoReader<'_> {
+    type Value = Info;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Info, M::Error> {
+        let limits = self.0;
+        let mut unknown = UnknownNames::default();
+        let (mut name, mut address, mut http_port, mut https_port, mut extension) = (None, None, None, None, None);
+        while let Some(member) = limits.next_name(&mut map)? {
+            match member.as_ref() {
+                "domain" => {
+                    let text = limits.next_text(&mut map)?;
+                    let value = text.parse::<HostName>().map_err(|_| limits.refuse(DecodeError::Domain))?;
+                    limits.fill(&mut name, value)?;
+                }
+                "IP" => {
+                    let text = limits.next_text(&mut map)?;
+                    let value = unicast(&text).ok_or_else(|| limits.refuse(DecodeError::Address))?;
+                    limits.fill(&mut address, value)?;
+                }
+                "httpport" => limits.fill(&mut http_port, map.next_value_seed(PortReader(limits))?)?,
+                "httpsport" => limits.fill(&mut https_port, map.next_value_seed(PortReader(limits))?)?,
+                "kp" => limits.fill(&mut extension, map.next_value_seed(ExtensionReader(limits))?)?,
+                _ => unknown.skip(limits, member, INFO_DEPTH, &mut map)?,
+            }
+        }
+        let missing = || limits.refuse(DecodeError::Missing);
+        Ok(Info {
+            name: name.ok_or_else(missing)?,
+            address: address.ok_or_else(missing)?,
+            http_port: http_port.ok_or_else(missing)?,
+            https_port: https_port.ok_or_else(missing)?,
+            extension,
+        })
+    }
+}
+
+/// An address in the one form that the standard library prints, of a single host, in no reserved range.
+/// Loopback passes here: whether it is right depends on the interface, which the engine knows.
+fn unicast(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
+    let single_host = match address {
+        IpAddr::V4(address) => {
+            !address.is_multicast() && !address.is_broadcast() && address.octets().first() != Some(&0)
+        }
+        IpAddr::V6(address) => {
+            !address.is_multicast() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
+        }
+    };
+    (single_host && address.to_string() == text).then_some(address)
+}
+
+/// Reads the extension.
+struct ExtensionReader<'a>(&'a Limits);
+
+impl<'de> DeserializeSeed<'de> for ExtensionReader<'_> {
+    type Value = Extension;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Extension, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+/// The members of an extension as they come in, before it is known that none is missing.
+#[derive(Default)]
+struct Members {
+    version: Option<u64>,
+    id: Option<PeerId>,
+    epoch: Option<u64>,
+    sequence: Option<u64>,
+    time_to_live: Option<u64>,
+    target: Option<PeerId>,
+    nonce: Option<Nonce>,
+    echo: Option<Nonce>,
+    previous_address: Option<IpAddr>,
+    program: Option<Fact>,
+    server_root: Option<Fact>,
+    architecture: Option<Fact>,
+    hypervisor: Option<Fact>,
+}
+
+impl<'de> Visitor<'de> for ExtensionReader<'_> {
+    type Value = Extension;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Extension, M::Error> {
+        let limits = self.0;
+        let mut unknown = UnknownNames::default();
+        let mut members = Members::default();
+        while let Some(name) = limits.next_name(&mut map)? {
+            let map = &mut map;
+            match name.as_ref() {
+                "v" => integer(limits, map, &mut members.version, 1, u64::from(u8::MAX))?,
+                "id" => text(limits, map, &mut members.id)?,
+                "epoch" => integer(limits, map, &mut members.epoch, 1, INTEGER_MAX)?,
+                "seq" => integer(limits, map, &mut members.sequence, 0, INTEGER_MAX)?,
+                "ttl" => integer(limits, map, &mut members.time_to_live, 0, u64::from(TIME_TO_LIVE_MAX))?,
+                "target" => text(limits, map, &mut members.target)?,
+                "nonce" => text(limits, map, &mut members.nonce)?,
+                "echo" => text(limits, map, &mut members.echo)?,
+                "was" => text(limits, map, &mut members.previous_address)?,
+                "version" => text(limits, map, &mut members.program)?,
+                "root" => text(limits, map, &mut members.server_root)?,
+                "arch" => text(limits, map, &mut members.architecture)?,
+                "hyp" => text(limits, map, &mut members.hypervisor)?,
+                _ => unknown.skip(limits, name, EXTENSION_DEPTH, map)?,
+            }
+        }
+        members.complete().ok_or_else(|| limits.refuse(DecodeError::Extension))
+    }
+}
+
+impl Members {
+    fn complete(self) -> Option<Extension> {
+        self.version?;
+        Some(Extension {
+            id: self.id?,
+            epoch: self.epoch?,
+            sequence: self.sequence?,
+            time_to_live: u32::try_from(self.time_to_live?).ok()?,
+            target: self.target,
+            nonce: self.nonce,
+            echo: self.echo,
+            previous_address: self.previous_address,
+            facts: Facts {
+                version: self.program,
+                server_root: self.server_root,
+                architecture: self.architecture,
+                hypervisor: self.hypervisor,
+            },
+        })
+    }
+}
+
+/// Reads a string member and parses it into `slot`.
+fn text<'de, T: std::str::FromStr, M: MapAccess<'de>>(
+    limits: &Limits,
+    map: &mut M,
+    slot: &mut Option<T>,
+) -> Result<(), M::Error> {
+    let value = limits.next_text(map)?.parse::<T>().map_err(|_| limits.refuse(DecodeError::Extension))?;
+    limits.fill(slot, value)
+}
+
+/// Reads an integer member of `least` to `greatest` into `slot`.
+fn integer<'de, M: MapAccess<'de>>(
+    limits: &Limits,
+    map: &mut M,
+    slot: &mut Option<u64>,
+    least: u64,
+    greatest: u64,
+) -> Result<(), M::Error> {
+    let value = map.next_value_seed(IntegerReader { limits, greatest })?;
+    if value < least {
+        return Err(limits.refuse(DecodeError::Extension));
+    }
+    limits.fill(slot, value)
+}

@@ -1,0 +1,282 @@
+//! A peer is heard: whether what it says is new, and what of its row changes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::counters::Drop;
+use crate::event::{Cause, Change};
+use crate::id::PeerId;
+use crate::message::{Extension, Message};
+use crate::node::Node;
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Rival, State};
+use crate::time::Instant;
+
+/// Two datagrams of one host that arrive within this time may have changed places on the way.
+const REORDER_WINDOW: Duration = Duration::from_secs(2);
+
+/// Where and when a message came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) interface: u32,
+    pub(crate) from: SocketAddr,
+    pub(crate) now: Instant,
+}
+
+/// How a datagram of an extended peer fits what is known of that peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Newer than all that was heard.
+    Fresh,
+    /// The newest one again, or overtaken by it, on another path: it proves the path and nothing else.
+    PathOnly,
+    /// Known already, or older.
+    Stale,
+    /// It can only come from a second host with the same identity.
+    Rival,
+}
+
+impl Node {
+    /// The row that a message with `id` from `address` belongs to.
+    pub(crate) fn key_of(&self, id: PeerId, address: IpAddr) -> PeerKey {
+        let clone = PeerKey::Clone(id, address);
+        if self.table.get(&clone).is_some() { clone } else { PeerKey::Identity(id) }
+    }
+
+    /// Takes what `message` says of its sender into the table.
+    pub(crate) fn learn(&mut self, arrival: Arrival, message: &Message) {
+        match &message.info.extension {
+            // A lifetime of zero only asks.
+            Some(extension) if extension.time_to_live == 0 => {}
+            Some(extension) => self.learn_extended(arrival, message, extension),
+            None => self.learn_base(arrival, message),
+        }
+    }
+
+    fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) {
+        let key = self.key_of(extension.id, arrival.from.ip());
+        let order = self.table.get(&key).map_or(Order::Fresh, |peer| order_of(peer, arrival, extension));
+        match order {
+            Order::Fresh => self.take(arrival, key, message, Some(extension)),
+            Order::PathOnly => self.prove_path(arrival, &key, extension),
+            Order::Stale => self.drop_datagram(arrival.now, Drop::Stale, arrival.from),
+            Order::Rival => self.suspect_clone(arrival, &key, message, extension),
+        }
+    }
+
+    fn learn_base(&mut self, arrival: Arrival, message: &Message) {
+        let info = &message.info;
+        let speaks_for_extended = |peer: &Peer| {
+            !peer.key.is_base() && peer.is_live() && peer.paths.iter().any(|path| path.address == info.address)
+        };
+        if self.table.named(&info.name).any(speaks_for_extended) {
+            return self.drop_datagram(arrival.now, Drop::Shadowed, arrival.from);
+        }
+        self.take(arrival, PeerKey::Base(info.name.clone(), info.address), message, None);
+    }
+
+    /// Puts what was heard into the row, making one if there is none.
+    fn take(&mut self, arrival: Arrival, key: PeerKey, message: &Message, extension: Option<&Extension>) {
+        let cause = Cause::Heard(message.kind);
+        if self.table.get(&key).is_none() {
+            if !self.make_room(key.is_base()) {
+                return self.drop_datagram(arrival.now, Drop::TableFull, arrival.from);
+            }
+            self.table.insert(new_peer(key.clone(), message, arrival.now));
+        }
+        let changed = self.update(arrival, &key, message, extension);
+        let was_up = self.table.get(&key).is_some_and(|peer| peer.state == State::Up);
+        if !was_up {
+            self.mark_up(arrival, &key, cause);
+        } else if changed {
+            self.emit_peer(&key, Change::Changed, cause);
+        }
+        if !was_up || changed {
+            self.review_name(&message.info.name);
+        }
+        if extension.is_some() {
+            self.absorb_base(message);
+        }
+    }
+
+    fn mark_up(&mut self, arrival: Arrival, key: &PeerKey, cause: Cause) {
+        self.table.set_state(key, State::Up, None, arrival.now);
+        if let Some(link) = self.links.get_mut(&arrival.interface) {
+            link.news = true;
+        }
+        let first_check = self.first_check(key, arrival.now);
+        self.table.schedule(key, first_check);
+        self.emit_peer(key, Change::Up, cause);
+    }
+
+    /// Copies the message into the row and tells whether anything that people see is different.
+    fn update(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: Option<&Extension>) -> bool {
+        let info = &message.info;
+        let lifetime = extension
+            .map_or(self.config.base_lifetime, |extension| Duration::from_secs(u64::from(extension.time_to_live)));
+        let renamed = self.table.get(key).is_some_and(|peer| peer.name != info.name);
+        if renamed && let Some(before) = self.table.rename(key, &info.name) {
+            self.review_name(&before);
+        }
+        let Some(peer) = self.table.get_mut(key) else { return false };
+        let mut changed = renamed || (peer.http_port, peer.https_port) != (info.http_port, info.https_port);
+        (peer.http_port, peer.https_port) = (info.http_port, info.https_port);
+        peer.time_to_live = lifetime;
+        peer.last_heard = Some(arrival.now);
+        let address = info.address;
+        if let Some(extension) = extension {
+            if extension.epoch != peer.epoch {
+                peer.epoch_since = arrival.now;
+            }
+            (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
+            // A directed search and its answer leave the facts out.
+            if extension.echo.is_none() && extension.target.is_none() && peer.facts != extension.facts {
+                peer.facts = extension.facts.clone();
+                changed = true;
+            }
+            if let Some(previous) = extension.previous_address.filter(|previous| *previous != address) {
+                let known = peer.paths.len();
+                peer.paths.retain(|path| path.address != previous);
+                changed |= peer.paths.len() != known;
+            }
+            if let Some(probe) = peer.probe.filter(|probe| extension.echo == Some(probe.nonce)) {
+                peer.round_trip = Some(arrival.now.since(probe.sent_at));
+            }
+        }
+        peer.probe = None;
+        let newest = extension.map_or((0, 0), |extension| (extension.epoch, extension.sequence));
+        hear_on(peer, arrival, address, newest) || changed
+    }
+
+    fn prove_path(&mut self, arrival: Arrival, key: &PeerKey, extension: &Extension) {
+        let Some(peer) = self.table.get_mut(key) else { return };
+        let new = hear_on(peer, arrival, arrival.from.ip(), (extension.epoch, extension.sequence));
+        if new && peer.state == State::Up {
+            self.emit_peer(key, Change::Changed, Cause::Heard(crate::message::Kind::Notify));
+        }
+    }
+
+    /// Room for one more row: a dead one of the same class goes if the class is full.
+    pub(crate) fn make_room(&mut self, base: bool) -> bool {
+        let (used, most) = if base {
+            (self.table.base(), self.config.base_peers_max)
+        } else {
+            (self.table.len() - self.table.base(), self.config.peers_max)
+        };
+        if used < most {
+            return true;
+        }
+        let Some(oldest) = self.table.longest_down(base) else { return false };
+        self.remove_peer(&oldest, Cause::Expired);
+        true
+    }
+
+    /// A base peer that speaks our extension now is one peer, not two.
+    fn absorb_base(&mut self, message: &Message) {
+        let base = PeerKey::Base(message.info.name.clone(), message.info.address);
+        if self.table.get(&base).is_some() {
+            self.remove_peer(&base, Cause::Replaced);
+        }
+    }
+
+    /// One datagram that does not fit may be a replay; a second, newer one from the same address is a second host.
+    fn suspect_clone(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: &Extension) {
+        let address = arrival.from.ip();
+        let newest = (extension.epoch, extension.sequence);
+        let Some(peer) = self.table.get_mut(key) else { return };
+        let proven = peer.rival.as_ref().is_some_and(|rival| {
+            rival.address == address && newest > rival.newest && arrival.now.since(rival.seen_at) > REORDER_WINDOW
+        });
+        if !proven {
+            if peer.rival.as_ref().is_none_or(|rival| rival.address != address) {
+                peer.rival = Some(Rival { address, newest, seen_at: arrival.now });
+            }
+            return self.drop_datagram(arrival.now, Drop::Stale, arrival.from);
+        }
+        peer.rival = None;
+        peer.paths.retain(|path| path.address != address);
+        self.split_clone(arrival, key, message, extension);
+    }
+
+    fn split_clone(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: &Extension) {
+        let address = arrival.from.ip();
+        let clone = PeerKey::Clone(extension.id, address);
+        let elsewhere = self.table.get(key).and_then(|peer| peer.paths.first().map(|path| path.address));
+        self.take(arrival, clone.clone(), message, Some(extension));
+        if let Some(elsewhere) = elsewhere {
+            self.flag_clones(key, address, &clone, elsewhere);
+        }
+    }
+}
+
+fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
+    let info = &message.info;
+    Peer {
+        key,
+        name: info.name.clone(),
+        http_port: info.http_port,
+        https_port: info.https_port,
+        epoch: 0,
+        sequence: 0,
+        time_to_live: Duration::ZERO,
+        facts: info.extension.as_ref().map(|extension| extension.facts.clone()).unwrap_or_default(),
+        paths: Vec::new(),
+        state: State::Unknown,
+        reason: None,
+        state_since: now,
+        last_heard: None,
+        round_trip: None,
+        conflict: None,
+        epoch_since: now,
+        probe: None,
+        rival: None,
+        check_at: None,
+    }
+}
+
+/// Notes that the peer was heard on a path, and tells whether its addresses are different now.
+fn hear_on(peer: &mut Peer, arrival: Arrival, address: IpAddr, newest: (u64, u64)) -> bool {
+    let now = Some(arrival.now);
+    let known = peer.paths.iter_mut().find(|path| path.interface == arrival.interface && path.address == address);
+    if let Some(path) = known {
+        path.last_heard = now;
+        path.newest = path.newest.max(newest);
+        return false;
+    }
+    let before = peer.addresses();
+    // Addresses of the last run have served their purpose once the peer is heard.
+    peer.paths.retain(|path| path.last_heard.is_some());
+    if peer.paths.len() >= PATHS_MAX
+        && let Some(oldest) =
+            peer.paths.iter().enumerate().min_by_key(|(_, path)| path.last_heard).map(|(index, _)| index)
+    {
+        peer.paths.remove(oldest);
+    }
+    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest });
+    peer.addresses() != before
+}
+
+/// See [`Order`]. A host numbers its datagrams over all its interfaces, so numbers only grow, however it is connected.
+fn order_of(peer: &Peer, arrival: Arrival, extension: &Extension) -> Order {
+    let newest = (extension.epoch, extension.sequence);
+    let address = arrival.from.ip();
+    let on_path = |path: &&Path| path.address == address && path.interface == arrival.interface;
+    let heard_there = peer.paths.iter().find(on_path).map(|path| path.newest);
+    if heard_there.is_some_and(|heard| newest <= heard) {
+        return Order::Stale;
+    }
+    if newest > (peer.epoch, peer.sequence) {
+        return Order::Fresh;
+    }
+    // Heard before, by another of our interfaces or from another of its own.
+    if newest == (peer.epoch, peer.sequence) {
+        return if peer.paths.iter().any(|path| path.address == address) { Order::PathOnly } else { Order::Stale };
+    }
+    let settled = if extension.epoch == peer.epoch { peer.last_heard } else { Some(peer.epoch_since) };
+    let overtaken = settled.is_none_or(|since| arrival.now.since(since) < REORDER_WINDOW);
+    match (overtaken, extension.epoch == peer.epoch) {
+        (true, true) => Order::PathOnly,
+        (true, false) => Order::Stale,
+        (false, _) if peer.paths.iter().all(|path| path.address == address) => Order::Stale,
+        (false, _) => Order::Rival,
+    }
+}

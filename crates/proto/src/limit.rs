@@ -1,0 +1,62 @@
+//! The token bucket that bounds what a host sends on one link, whatever it receives.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// A bound on a rate: so many at once, and so many a second after that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Sustained rate per second; at least 1.
+    pub per_second: u32,
+    /// How many may go at once after a pause; at least 1.
+    pub burst: u32,
+}
+
+/// A token bucket. It keeps the time at which it would be full again, so it needs no timer and never drifts.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenBucket {
+    rate: Rate,
+    full_at: Instant,
+}
+
+impl TokenBucket {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, full_at: Instant::ZERO }
+    }
+
+    fn token(&self) -> Duration {
+        Duration::from_secs(1) / self.rate.per_second.max(1)
+    }
+
+    /// When the next token can be taken; `now` or earlier means at once.
+    pub(crate) fn ready_at(&self) -> Instant {
+        self.full_at - self.token() * (self.rate.burst.max(1) - 1)
+    }
+
+    /// Takes one token if there is one.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        if self.ready_at() > now {
+            return false;
+        }
+        self.full_at = self.full_at.max(now) + self.token();
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let mut bucket = TokenBucket::new(Rate { per_second: 2, burst: 3 });
+        let start = Instant::from_micros(10_000_000);
+        assert_eq!((0..10).filter(|_| bucket.take(start)).count(), 3);
+        assert_eq!(bucket.ready_at(), start + Duration::from_millis(500));
+        assert!(!bucket.take(start + Duration::from_millis(499)));
+        assert!(bucket.take(start + Duration::from_millis(500)));
+        let later = start + Duration::from_secs(3600);
+        assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
+    }
+}

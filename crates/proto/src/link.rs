@@ -1,0 +1,107 @@
+//! What the engine keeps of one link: its interface, its timers and the bounds on what is sent there.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::interface::Interface;
+use crate::limit::TokenBucket;
+use crate::time::Instant;
+use crate::timers::{Timer, Timers};
+
+/// How long announcements name the address that the present one replaced.
+const PREVIOUS_ADDRESS_FOR: Duration = Duration::from_secs(60);
+/// When a change is announced again, after the announcement at once: two copies survive most bursts of loss.
+const REPEATS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
+
+/// One link that discovery uses.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) interface: Interface,
+    pub(crate) timers: Timers,
+    pub(crate) multicast: TokenBucket,
+    pub(crate) unicast: TokenBucket,
+    /// When this link's searches began, and how many of them were sent.
+    pub(crate) search_start: Instant,
+    pub(crate) searches_sent: usize,
+    /// Whether anybody was heard since the searches began, and whether anybody new since the last one.
+    pub(crate) answered: bool,
+    pub(crate) news: bool,
+    pub(crate) last_notify: Option<Instant>,
+    pub(crate) last_base_search: Option<Instant>,
+    /// How many more times a change is announced, counted down.
+    pub(crate) repeats_left: usize,
+    pub(crate) goodbyes_left: u8,
+    /// When the own multicast datagrams were last heard back; never, where a firewall drops what comes in.
+    pub(crate) heard_self: Option<Instant>,
+    previous_address: Option<(IpAddr, Instant)>,
+}
+
+impl Link {
+    /// A new link, whose searches begin at once.
+    pub(crate) fn new(interface: Interface, config: &Config, now: Instant) -> Self {
+        let mut link = Self {
+            interface,
+            timers: Timers::default(),
+            multicast: TokenBucket::new(config.multicast_rate),
+            unicast: TokenBucket::new(config.unicast_rate),
+            search_start: now,
+            searches_sent: 0,
+            answered: false,
+            news: false,
+            last_notify: None,
+            last_base_search: None,
+            repeats_left: 0,
+            goodbyes_left: 0,
+            heard_self: None,
+            previous_address: None,
+        };
+        link.start_searching(now);
+        link
+    }
+
+    /// Begins the series of searches anew.
+    pub(crate) fn start_searching(&mut self, now: Instant) {
+        self.search_start = now;
+        self.searches_sent = 0;
+        self.answered = false;
+        self.news = false;
+        self.timers.set(Timer::Search, now);
+    }
+
+    /// Announces a change now and again a little later.
+    pub(crate) fn start_announcing(&mut self, now: Instant) {
+        self.repeats_left = REPEATS.len();
+        self.timers.set(Timer::Announce, now);
+    }
+
+    /// The next announcement of a change, after one was sent.
+    pub(crate) fn repeat_announcement(&mut self, now: Instant) {
+        let sent = REPEATS.len() - self.repeats_left.min(REPEATS.len());
+        self.repeats_left = self.repeats_left.saturating_sub(1);
+        match REPEATS.get(sent) {
+            Some(pause) => self.timers.set(Timer::Announce, now + *pause),
+            None => self.timers.clear(Timer::Announce),
+        }
+    }
+
+    /// Takes over the interface's new state and remembers the address that it replaces.
+    pub(crate) fn change_interface(&mut self, interface: Interface, now: Instant) {
+        if let Some(before) = self.interface.address()
+            && Some(before) != interface.address()
+        {
+            self.previous_address = Some((before, now + PREVIOUS_ADDRESS_FOR));
+        }
+        self.interface = interface;
+    }
+
+    /// The address that the present one replaced a while ago.
+    pub(crate) fn previous_address(&self, now: Instant) -> Option<IpAddr> {
+        self.previous_address.filter(|(_, until)| *until > now).map(|(address, _)| address)
+    }
+
+    /// Whether one more search of the series makes sense: the first two always, then only while something is missing.
+    pub(crate) fn has_reason_to_search(&self, unheard_peers: bool) -> bool {
+        self.searches_sent < 2 || !self.answered || self.news || unheard_peers
+    }
+}

@@ -1,0 +1,169 @@
+//! The messages and their canonical form. `decode.rs` reads what this file writes.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::frame;
+use crate::id::PeerId;
+use crate::text::{Fact, HostName};
+
+/// Version of the extension that this crate speaks.
+pub const EXTENSION_VERSION: u8 = 1;
+/// Greatest integer on the wire: what every JSON reader takes without loss (RFC 7493 section 2.2).
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+/// Longest lifetime of an announcement in seconds: one day.
+pub const TIME_TO_LIVE_MAX: u32 = 86_400;
+
+/// What a message asks or tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Who I am, and: tell me who you are.
+    Search,
+    /// Who I am; I am alive.
+    Notify,
+    /// I leave.
+    Quit,
+}
+
+impl Kind {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; 3] = [Self::Search, Self::Notify, Self::Quit];
+
+    /// The member name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Notify => "notify",
+            Self::Quit => "quit",
+        }
+    }
+}
+
+/// One message of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What it asks or tells.
+    pub kind: Kind,
+    /// The sender's own facts.
+    pub info: Info,
+}
+
+/// What a sender says of itself, in the request's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// `domain`: its host name.
+    pub name: HostName,
+    /// `IP`: the address of the interface that the datagram leaves by.
+    pub address: IpAddr,
+    /// `httpport`: where its console answers HTTP; 1 to 65535.
+    pub http_port: u16,
+    /// `httpsport`: where its console answers HTTPS; 1 to 65535.
+    pub https_port: u16,
+    /// `kp`: what extended peers add; `None` from a base peer.
+    pub extension: Option<Extension>,
+}
+
+/// What an extended peer adds. A base peer ignores all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// `id`: the sender's identity.
+    pub id: PeerId,
+    /// `epoch`: the sender's incarnation; grows with every start of the sender, at most [`INTEGER_MAX`].
+    pub epoch: u64,
+    /// `seq`: the number of the datagram within the epoch; at most [`INTEGER_MAX`].
+    pub sequence: u64,
+    /// `ttl`: seconds for which the sender may be silent before it is to be doubted; 0 means: do not list me, I only ask.
+    pub time_to_live: u32,
+    /// `target`: the only peer that shall answer this search.
+    pub target: Option<PeerId>,
+    /// `nonce`: to be echoed in the answer.
+    pub nonce: Option<Nonce>,
+    /// `echo`: the nonce of the search that this answers.
+    pub echo: Option<Nonce>,
+    /// `was`: the address that this one replaces, for a while after a change.
+    pub previous_address: Option<IpAddr>,
+    /// What the sender tells of itself beyond its name and ports.
+    pub facts: Facts,
+}
+
+/// What a host tells of itself beyond its name and ports. All of it is optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// `version`: of the program that announces it.
+    pub version: Option<Fact>,
+    /// `root`: the path prefix of its console, such as `/wok`.
+    pub server_root: Option<Fact>,
+    /// `arch`: its processor architecture, such as `x86_64`.
+    pub architecture: Option<Fact>,
+    /// `hyp`: its hypervisor, such as `kvm`.
+    pub hypervisor: Option<Fact>,
+}
+
+/// A random number that ties an answer to its question: 64 bits, so that nobody off the link can guess it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Nonce(pub u64);
+
+impl FromStr for Nonce {
+    type Err = ();
+
+    /// Reads exactly 16 lower-case hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let canonical =
+            text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if canonical { u64::from_str_radix(text, 16).map(Self).map_err(|_| ()) } else { Err(()) }
+    }
+}
+
+impl Message {
+    /// The datagram of this message: the canonical frame around the canonical body.
+    ///
+    /// Members stand in one fixed order and without white space. A message whose fields are within their limits fits
+    /// [`crate::DATAGRAM_MAX`].
+    pub fn encode(&self) -> Vec<u8> {
+        let mut body = String::with_capacity(384);
+        let info = &self.info;
+        // Everything written here is validated plain ASCII, so nothing needs an escape; writing to a String cannot fail.
+        let _ = write!(
+            body,
+            r#"{{"{}":{{"domain":"{}","IP":"{}","httpport":"{}","httpsport":"{}""#,
+            self.kind.as_str(),
+            info.name,
+            info.address,
+            info.http_port,
+            info.https_port
+        );
+        if let Some(extension) = &info.extension {
+            extension.write(&mut body);
+        }
+        body.push_str("}}");
+        frame::wrap(body.as_bytes())
+    }
+}
+
+impl Extension {
+    fn write(&self, body: &mut String) {
+        let _ = write!(
+            body,
+            r#","kp":{{"v":{EXTENSION_VERSION},"id":"{}","epoch":{},"seq":{},"ttl":{}"#,
+            self.id, self.epoch, self.sequence, self.time_to_live
+        );
+        let mut text = |name: &str, value: Option<&dyn std::fmt::Display>| {
+            if let Some(value) = value {
+                let _ = write!(body, r#","{name}":"{value}""#);
+            }
+        };
+        let hexadecimal = |nonce: Nonce| format!("{:016x}", nonce.0);
+        let nonce = self.nonce.map(hexadecimal);
+        let echo = self.echo.map(hexadecimal);
+        text("target", self.target.as_ref().map(|value| value as _));
+        text("nonce", nonce.as_ref().map(|value| value as _));
+        text("echo", echo.as_ref().map(|value| value as _));
+        text("was", self.previous_address.as_ref().map(|value| value as _));
+        text("version", self.facts.version.as_ref().map(|value| value as _));
+        text("root", self.facts.server_root.as_ref().map(|value| value as _));
+        text("arch", self.facts.architecture.as_ref().map(|value| value as _));
+        text("hyp", self.facts.hypervisor.as_ref().map(|value| value as _));
+        body.push('}');
+    }
+}

@@ -1,0 +1,304 @@
+//! The engine of one host: two verbs, `handle` and `poll`.
+//!
+//! This file holds the state and the order of things; what is done stands in the files named after it: `receive`
+//! (a datagram comes in), `learn` (a peer is heard), `announce` (this host speaks), `expiry` (a peer falls silent),
+//! `conflict` (two claim one name or identity).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::config::Config;
+use crate::counters::{Counters, Drop, Ledger};
+use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
+use crate::id::PeerId;
+use crate::interface::Interface;
+use crate::link::Link;
+use crate::message::INTEGER_MAX;
+use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
+use crate::table::PeerTable;
+use crate::text::HostName;
+use crate::time::Instant;
+use crate::timers::Timer;
+
+/// Who this host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its public key.
+    pub id: PeerId,
+    /// Its incarnation: 1 to 2^53 - 1, stored durably before the engine is made, greater than in every earlier run.
+    pub epoch: u64,
+}
+
+/// The discovery engine of one host. It has no socket, no clock and no thread.
+///
+/// Give it what happens with [`Node::handle`], then take what it wants done with [`Node::poll`] until that answers
+/// [`Output::Wait`]. The same inputs, times and seed give the same outputs, byte for byte.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
+    pub(crate) profile: Profile,
+    pub(crate) sequence: u64,
+    pub(crate) random: fastrand::Rng,
+    pub(crate) table: PeerTable,
+    pub(crate) links: BTreeMap<u32, Link>,
+    pub(crate) ledger: Ledger,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Until when nobody is doubted, because this host was not able to hear.
+    pub(crate) grace_until: Instant,
+    /// Whether another row has this host's name.
+    pub(crate) name_taken: bool,
+    /// When a copy of this host was last reported.
+    pub(crate) clone_reported: Option<Instant>,
+    leaving: bool,
+    left: bool,
+    waiting_until: Option<Instant>,
+}
+
+impl Node {
+    /// The engine of the host `identity`, which knows `known` from its last run.
+    ///
+    /// `seed` decides every random choice; draw it from the operating system, or fix it to repeat a run. Nothing
+    /// happens before the first [`Input::Interfaces`].
+    pub fn new(identity: Identity, profile: Profile, config: Config, seed: u64, known: Vec<KnownPeer>) -> Self {
+        let mut node = Self {
+            config,
+            identity,
+            profile,
+            sequence: 0,
+            random: fastrand::Rng::with_seed(seed),
+            table: PeerTable::default(),
+            links: BTreeMap::new(),
+            ledger: Ledger::new(),
+            outputs: VecDeque::new(),
+            grace_until: Instant::ZERO,
+            name_taken: false,
+            clone_reported: None,
+            leaving: false,
+            left: false,
+            waiting_until: None,
+        };
+        for peer in known {
+            node.restore(peer);
+        }
+        node
+    }
+
+    /// Tells the engine what happened. Never panics and never blocks, whatever the input.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.left {
+            return;
+        }
+        self.notice_lateness(now);
+        match input {
+            Input::Datagram(datagram) => self.receive(now, &datagram),
+            Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
+            Input::Command(command) => self.command(now, command),
+            Input::Tick => {}
+        }
+        self.run_due(now);
+    }
+
+    /// The next thing to do; [`Output::Wait`] when there is nothing more for now.
+    #[must_use]
+    pub fn poll(&mut self) -> Output {
+        if let Some(output) = self.outputs.pop_front() {
+            return output;
+        }
+        let (until, why) = self.next_deadline().unzip();
+        self.waiting_until = until;
+        Output::Wait { until, why }
+    }
+
+    /// The peer table.
+    pub fn table(&self) -> &PeerTable {
+        &self.table
+    }
+
+    /// The numbers so far.
+    pub fn counters(&self) -> &Counters {
+        &self.ledger.counters
+    }
+
+    /// Who this host is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// What this host tells of itself.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The interfaces in use, and when own multicast was last heard back on each.
+    pub fn links(&self) -> impl Iterator<Item = (&Interface, Option<Instant>)> {
+        self.links.values().map(|link| (&link.interface, link.heard_self))
+    }
+
+    /// How many hosts the network has, this one included.
+    pub fn hosts(&self) -> usize {
+        self.table.live_extended() + 1
+    }
+
+    fn restore(&mut self, known: KnownPeer) {
+        let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
+        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0) };
+        let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
+        let check_at = (state == State::Down).then(|| Instant::ZERO + self.config.forget_after);
+        self.table.insert(Peer {
+            key: known.key,
+            name: known.name,
+            http_port: known.http_port,
+            https_port: known.https_port,
+            epoch: known.epoch,
+            sequence: known.sequence,
+            time_to_live,
+            facts: known.facts,
+            paths: known.addresses.into_iter().map(path).collect(),
+            state,
+            reason,
+            state_since: Instant::ZERO,
+            last_heard: None,
+            round_trip: None,
+            conflict: None,
+            epoch_since: Instant::ZERO,
+            probe: None,
+            rival: None,
+            check_at,
+        });
+    }
+
+    /// A wake-up long after its time means that this host slept or was overloaded: its peers are not to blame.
+    fn notice_lateness(&mut self, now: Instant) {
+        let late = self.waiting_until.take().is_some_and(|due| now.since(due) > self.config.lateness);
+        if late {
+            self.grace_until = now + self.config.grace;
+            for link in self.links.values_mut() {
+                link.start_searching(now);
+            }
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Search => self.links.values_mut().for_each(|link| link.start_searching(now)),
+            Command::Profile(profile) => self.change_profile(now, profile),
+            Command::Forget(key) => {
+                if self.table.get(&key).is_some_and(|peer| peer.state == State::Down) {
+                    self.remove_peer(&key, Cause::Forgotten);
+                }
+            }
+            Command::Quit => self.start_leaving(now),
+        }
+    }
+
+    fn change_profile(&mut self, now: Instant, profile: Profile) {
+        if profile == self.profile {
+            return;
+        }
+        let before = std::mem::replace(&mut self.profile, profile);
+        self.links.values_mut().for_each(|link| link.start_announcing(now));
+        self.review_name(&before.name);
+        self.review_name(&self.profile.name.clone());
+    }
+
+    fn start_leaving(&mut self, now: Instant) {
+        self.leaving = true;
+        for link in self.links.values_mut() {
+            link.timers = crate::timers::Timers::default();
+            link.goodbyes_left = crate::announce::GOODBYES;
+            link.timers.set(Timer::Goodbye, now);
+        }
+    }
+
+    fn change_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
+        let was_alone = self.links.is_empty();
+        let mut before = std::mem::take(&mut self.links);
+        for interface in interfaces.into_iter().filter(|interface| interface.address().is_some()) {
+            let index = interface.index;
+            let link = match before.remove(&index) {
+                Some(link) if link.interface == interface => link,
+                Some(mut link) if link.interface.networks.first() == interface.networks.first() => {
+                    link.change_interface(interface, now);
+                    link
+                }
+                Some(mut link) => {
+                    link.change_interface(interface, now);
+                    link.start_searching(now);
+                    link.start_announcing(now);
+                    link
+                }
+                None => Link::new(interface, &self.config, now),
+            };
+            self.links.insert(index, link);
+        }
+        for index in before.keys() {
+            self.drop_paths_of(*index);
+        }
+        if was_alone && !self.links.is_empty() {
+            self.grace_until = now + self.config.grace;
+            self.schedule_unknown(now);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<(Instant, Timer)> {
+        let of_links = self.links.values().filter_map(|link| link.timers.next());
+        let of_peers = if self.leaving { None } else { self.table.next_check().map(|at| (at, Timer::Check)) };
+        of_links.chain(of_peers).min()
+    }
+
+    fn run_due(&mut self, now: Instant) {
+        while let Some((interface, timer)) = self.due_link_timer(now) {
+            self.fire(now, interface, timer);
+        }
+        if !self.leaving {
+            while let Some(key) = self.table.take_due(now) {
+                self.check(now, &key);
+            }
+        } else if !self.left && self.links.values().all(|link| link.timers.next().is_none()) {
+            self.left = true;
+            self.emit(Event::Left);
+        }
+    }
+
+    fn due_link_timer(&self, now: Instant) -> Option<(u32, Timer)> {
+        let of_link = |(index, link): (&u32, &Link)| {
+            link.timers.next().filter(|(at, _)| *at <= now).map(|(_, timer)| (*index, timer))
+        };
+        self.links.iter().find_map(of_link)
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn emit_peer(&mut self, key: &PeerKey, change: Change, cause: Cause) {
+        if let Some(peer) = self.table.get(key) {
+            let peer = Box::new(peer.clone());
+            self.emit(Event::Peer { change, cause, peer });
+        }
+    }
+
+    pub(crate) fn remove_peer(&mut self, key: &PeerKey, cause: Cause) {
+        if let Some(peer) = self.table.remove(key) {
+            let name = peer.name.clone();
+            self.emit(Event::Peer { change: Change::Removed, cause, peer: Box::new(peer) });
+            self.review_name(&name);
+        }
+    }
+
+    pub(crate) fn drop_datagram(&mut self, now: Instant, drop: Drop, from: std::net::SocketAddr) {
+        if let Some(event) = self.ledger.drop(now, drop, from) {
+            self.emit(event);
+        }
+    }
+
+    pub(crate) fn is_me(&self, name: &HostName) -> bool {
+        self.profile.name == *name
+    }
+
+    /// The number of the next datagram.
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.sequence = (self.sequence + 1).min(INTEGER_MAX);
+        self.sequence
+    }
+}

@@ -1,0 +1,241 @@
+//! What is known of one peer.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::id::PeerId;
+use crate::message::{Facts, Nonce};
+use crate::text::HostName;
+use crate::time::Instant;
+
+/// What identifies a row of the peer table.
+///
+/// A base peer has no identity, so its name and address together stand for it. Two hosts that carry one identity (a
+/// cloned image) get a row each: the second one is keyed by identity and address.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerKey {
+    /// An extended peer.
+    Identity(PeerId),
+    /// A host that uses the identity of another one.
+    Clone(PeerId, IpAddr),
+    /// A base peer.
+    Base(HostName, IpAddr),
+}
+
+impl PeerKey {
+    /// The identity, if the peer has one.
+    pub const fn id(&self) -> Option<&PeerId> {
+        match self {
+            Self::Identity(id) | Self::Clone(id, _) => Some(id),
+            Self::Base(..) => None,
+        }
+    }
+
+    /// Whether the peer speaks only the request's protocol.
+    pub const fn is_base(&self) -> bool {
+        matches!(self, Self::Base(..))
+    }
+}
+
+impl fmt::Display for PeerKey {
+    /// `ID`, `ID@ADDRESS` for a clone, `NAME@ADDRESS` for a base peer.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identity(id) => id.fmt(out),
+            Self::Clone(id, address) => write!(out, "{id}@{address}"),
+            Self::Base(name, address) => write!(out, "{name}@{address}"),
+        }
+    }
+}
+
+impl std::str::FromStr for PeerKey {
+    type Err = ();
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let Some((left, address)) = text.split_once('@') else { return text.parse().map(Self::Identity).map_err(drop) };
+        let address = address.parse().map_err(drop)?;
+        match left.parse() {
+            Ok(id) => Ok(Self::Clone(id, address)),
+            Err(_) => left.parse().map(|name| Self::Base(name, address)).map_err(drop),
+        }
+    }
+}
+
+/// Whether a peer is there.
+///
+/// ```text
+///              heard                 silent            directed searches unanswered
+/// (unknown) ──────────▶ up ◀────────▶ suspect ──────────────────────▶ down ──▶ forgotten
+///     │                 │    heard                                     ▲
+///     │                 └──────────────── goodbye ─────────────────────┤
+///     └─ not heard ────▶ suspect                    heard: up again ◀──┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Known from the last run and not heard yet in this one.
+    Unknown,
+    /// Heard within its lifetime.
+    Up,
+    /// Silent for too long; being asked.
+    Suspect,
+    /// Said goodbye or did not answer.
+    Down,
+}
+
+impl State {
+    /// The state as a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Why a peer is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It said goodbye.
+    Left,
+    /// It fell silent and did not answer when asked.
+    Lost,
+}
+
+impl Reason {
+    /// The reason as a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Where a peer is heard: the interface of ours and the address of its.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    /// Index of our interface; 0 for an address known from the last run.
+    pub interface: u32,
+    /// The peer's address there.
+    pub address: IpAddr,
+    /// When it was heard there last; `None` for an address known from the last run.
+    pub last_heard: Option<Instant>,
+    /// Epoch and number of the newest datagram heard there.
+    pub(crate) newest: (u64, u64),
+}
+
+/// What makes a row doubtful beyond being alive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflict {
+    /// Another row, or this host itself (`None`), has the same name.
+    Name(Option<PeerKey>),
+    /// Another host at this address uses the same identity.
+    Identity(IpAddr),
+}
+
+/// One row of the peer table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// What identifies the row.
+    pub key: PeerKey,
+    /// The host's name.
+    pub name: HostName,
+    /// Where its console answers HTTP.
+    pub http_port: u16,
+    /// Where its console answers HTTPS.
+    pub https_port: u16,
+    /// Its incarnation; 0 for a base peer.
+    pub epoch: u64,
+    /// Number of its newest datagram; 0 for a base peer.
+    pub sequence: u64,
+    /// How long it may be silent.
+    pub time_to_live: Duration,
+    /// What it tells of itself.
+    pub facts: Facts,
+    /// Where it is heard; the first one is the address to use.
+    pub paths: Vec<Path>,
+    /// Whether it is there.
+    pub state: State,
+    /// Why it is down; `None` in every other state.
+    pub reason: Option<Reason>,
+    /// Since when it is in this state.
+    pub state_since: Instant,
+    /// When it was heard last; `None` before it was heard in this run.
+    pub last_heard: Option<Instant>,
+    /// The round trip of its newest answered directed search.
+    pub round_trip: Option<Duration>,
+    /// What makes it doubtful.
+    pub conflict: Option<Conflict>,
+    /// Since when it is in this epoch.
+    pub(crate) epoch_since: Instant,
+    /// The directed searches under way while it is doubted.
+    pub(crate) probe: Option<Probe>,
+    /// A second host that seems to use its identity.
+    pub(crate) rival: Option<Rival>,
+    /// When the table looks at this row again.
+    pub(crate) check_at: Option<Instant>,
+}
+
+/// Directed searches to one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) nonce: Nonce,
+    pub(crate) tries: u8,
+    pub(crate) sent_at: Instant,
+}
+
+/// A sender whose datagrams fit a row's identity but not its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rival {
+    pub(crate) address: IpAddr,
+    pub(crate) newest: (u64, u64),
+    pub(crate) seen_at: Instant,
+}
+
+/// Most addresses kept of one peer.
+pub(crate) const PATHS_MAX: usize = 8;
+
+impl Peer {
+    /// The addresses where the peer is heard, the one to use first, none twice.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let mut addresses: Vec<IpAddr> = Vec::with_capacity(self.paths.len());
+        for path in &self.paths {
+            if !addresses.contains(&path.address) {
+                addresses.push(path.address);
+            }
+        }
+        addresses
+    }
+
+    /// Whether the peer counts as one of the network's hosts.
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, State::Up | State::Suspect)
+    }
+}
+
+/// A peer as it was known at the end of the last run, given to the engine at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPeer {
+    /// What identifies the row.
+    pub key: PeerKey,
+    /// The host's name.
+    pub name: HostName,
+    /// Where its console answered HTTP.
+    pub http_port: u16,
+    /// Where its console answered HTTPS.
+    pub https_port: u16,
+    /// Its newest known incarnation; 0 for a base peer.
+    pub epoch: u64,
+    /// The newest known number within that; 0 for a base peer.
+    pub sequence: u64,
+    /// What it told of itself.
+    pub facts: Facts,
+    /// Its addresses, the one to use first.
+    pub addresses: Vec<IpAddr>,
+    /// Why it was down; `None` where it was there.
+    pub down: Option<Reason>,
+}

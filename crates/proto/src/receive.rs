@@ -1,0 +1,189 @@
+//! A datagram comes in: where it may come from, whose it is, what it asks.
+//!
+//! The checks stand in the order of their cost, so that a flood is dropped by the cheapest one that applies.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::announce::Detail;
+use crate::counters::Drop;
+use crate::event::{Cause, Datagram, Event, Lane};
+use crate::learn::Arrival;
+use crate::message::{Extension, Info, Kind, Message};
+use crate::node::Node;
+use crate::peer::{PeerKey, Reason};
+use crate::time::Instant;
+
+/// The time to live of a unicast datagram that has crossed no router (RFC 5082).
+pub const UNICAST_TTL: u8 = 255;
+/// Shortest time between two reports of a copy of this host.
+const CLONE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
+/// A goodbye's number is near the last one heard; a greater leap is no goodbye of that incarnation.
+const GOODBYE_LEAP_MAX: u64 = 1 << 20;
+
+impl Node {
+    /// Takes one datagram.
+    pub(crate) fn receive(&mut self, now: Instant, datagram: &Datagram<'_>) {
+        if let Some(drop) = self.refuse_source(datagram) {
+            return self.drop_datagram(now, drop, datagram.from);
+        }
+        let message = match Message::decode(datagram.bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                if let Some(event) = self.ledger.undecodable(now, error, datagram.from) {
+                    self.emit(event);
+                }
+                return;
+            }
+        };
+        if self.is_own(now, datagram, &message) {
+            return;
+        }
+        if !self.address_fits(datagram, &message.info) {
+            return self.drop_datagram(now, Drop::AddressMismatch, datagram.from);
+        }
+        self.ledger.received(message.kind);
+        let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
+        match message.kind {
+            Kind::Search => self.receive_search(arrival, datagram, &message),
+            Kind::Notify => self.receive_notify(arrival, &message),
+            Kind::Quit => self.receive_quit(arrival, &message.info),
+        }
+    }
+
+    fn refuse_source(&self, datagram: &Datagram<'_>) -> Option<Drop> {
+        let Some(link) = self.links.get(&datagram.interface) else { return Some(Drop::Interface) };
+        if !link.interface.is_on_link(datagram.from.ip()) {
+            return Some(Drop::OffLink);
+        }
+        (datagram.lane == Lane::Unicast && datagram.ttl != UNICAST_TTL).then_some(Drop::Ttl)
+    }
+
+    /// Recognises what this host sent itself, and what a copy of this host sends.
+    fn is_own(&mut self, now: Instant, datagram: &Datagram<'_>, message: &Message) -> bool {
+        let from_here = self.carries(datagram.from.ip());
+        let own = match &message.info.extension {
+            Some(extension) if extension.id == self.identity.id => {
+                if !from_here {
+                    self.meet_copy(now, datagram.from.ip(), message, extension);
+                    return true;
+                }
+                true
+            }
+            Some(_) => false,
+            // Another program of this host that speaks for the same console.
+            None => from_here && self.speaks_for_me(&message.info),
+        };
+        if own {
+            self.ledger.counters.own += 1;
+            if datagram.lane == Lane::Group
+                && let Some(link) = self.links.get_mut(&datagram.interface)
+            {
+                link.heard_self = Some(now);
+            }
+        }
+        own
+    }
+
+    fn carries(&self, address: IpAddr) -> bool {
+        self.links.values().any(|link| link.interface.carries(address))
+    }
+
+    fn speaks_for_me(&self, info: &Info) -> bool {
+        info.https_port == self.profile.https_port && info.http_port == self.profile.http_port
+    }
+
+    /// This host's identity from another address: a goodbye is contradicted, anything else means a copied identity.
+    fn meet_copy(&mut self, now: Instant, address: IpAddr, message: &Message, extension: &Extension) {
+        if message.kind == Kind::Quit {
+            self.contradict(now, extension);
+        }
+        if self.clone_reported.is_none_or(|at| now.since(at) >= CLONE_REPORT_INTERVAL) {
+            self.clone_reported = Some(now);
+            self.emit(Event::SelfCloned { address, name: message.info.name.clone() });
+        }
+    }
+
+    /// Speaks up with a greater number than the false goodbye had, so that nobody takes the contradiction for old.
+    fn contradict(&mut self, now: Instant, goodbye: &Extension) {
+        let believable = goodbye.epoch == self.identity.epoch && goodbye.sequence < self.sequence + GOODBYE_LEAP_MAX;
+        if believable {
+            self.sequence = self.sequence.max(goodbye.sequence);
+        }
+        self.refute(now);
+    }
+
+    fn address_fits(&self, datagram: &Datagram<'_>, info: &Info) -> bool {
+        let Some(link) = self.links.get(&datagram.interface) else { return false };
+        let source = datagram.from.ip();
+        let claimed = info.address;
+        // A base peer with two addresses on the link may send from the one and announce the other.
+        let own_word = claimed == source || (info.extension.is_none() && link.interface.is_on_link(claimed));
+        own_word && link.interface.can_be_host(claimed) && !self.claims_my_address(claimed, info)
+    }
+
+    /// Nobody else's row may lead to this host's own console.
+    fn claims_my_address(&self, claimed: IpAddr, info: &Info) -> bool {
+        self.carries(claimed) && self.speaks_for_me(info)
+    }
+
+    fn receive_search(&mut self, arrival: Arrival, datagram: &Datagram<'_>, message: &Message) {
+        self.learn(arrival, message);
+        if self.config.observer {
+            return;
+        }
+        let target = message.info.extension.as_ref().and_then(|extension| extension.target);
+        if target.is_some_and(|target| target != self.identity.id) {
+            return;
+        }
+        let nonce = message.info.extension.as_ref().and_then(|extension| extension.nonce);
+        let answered = match (datagram.lane, nonce) {
+            (Lane::Unicast, Some(_)) => self.answer_directly(arrival, nonce, datagram),
+            (Lane::Unicast | Lane::Group, _) => false,
+        };
+        if !answered {
+            self.plan_answer(arrival.now, arrival.interface);
+        }
+    }
+
+    /// Answers a directed search to its sender alone. An answer longer than its question goes to the group instead,
+    /// so that nobody can use this host to multiply what he sends.
+    fn answer_directly(
+        &mut self,
+        arrival: Arrival,
+        echo: Option<crate::message::Nonce>,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let detail = Detail { echo, brief: true, ..Detail::default() };
+        let to = SocketAddr::new(arrival.from.ip(), self.config.port);
+        self.send_unicast(arrival.now, arrival.interface, to, (Kind::Notify, detail), datagram.bytes.len())
+    }
+
+    fn receive_notify(&mut self, arrival: Arrival, message: &Message) {
+        if let Some(link) = self.links.get_mut(&arrival.interface) {
+            link.answered = true;
+        }
+        self.learn(arrival, message);
+    }
+
+    fn receive_quit(&mut self, arrival: Arrival, info: &Info) {
+        let key = match &info.extension {
+            Some(extension) => self.key_of(extension.id, arrival.from.ip()),
+            None if self.is_me(&info.name) && self.carries(info.address) => return self.refute(arrival.now),
+            None => PeerKey::Base(info.name.clone(), info.address),
+        };
+        let believed = self.table.get(&key).is_some_and(|peer| match &info.extension {
+            Some(extension) => {
+                let leap = extension.sequence.checked_sub(peer.sequence);
+                let numbered = leap.is_some_and(|leap| (1..GOODBYE_LEAP_MAX).contains(&leap));
+                peer.epoch == extension.epoch && numbered && peer.paths.iter().any(|path| path.address == info.address)
+            }
+            None => arrival.from.ip() == info.address,
+        });
+        if believed {
+            self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));
+        } else {
+            self.drop_datagram(arrival.now, Drop::StrayQuit, arrival.from);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The named timers of one link: an enum and a table, no heap.
+
+use crate::time::Instant;
+
+/// Why the engine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A link is due for its next search.
+    Search,
+    /// Somebody asked, and the random delay of the answer ends.
+    Answer,
+    /// This host changed, or has to contradict, and says so again.
+    Announce,
+    /// A heartbeat is due.
+    Heartbeat,
+    /// The next copy of the goodbye is due.
+    Goodbye,
+    /// A peer's lifetime, a directed search or the memory of a dead peer ends.
+    Check,
+}
+
+impl Timer {
+    /// The timer's name for traces.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Answer => "answer",
+            Self::Announce => "announce",
+            Self::Heartbeat => "heartbeat",
+            Self::Goodbye => "goodbye",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// The timers that each link has for itself.
+const LINK_TIMERS: [Timer; 5] = [Timer::Search, Timer::Answer, Timer::Announce, Timer::Heartbeat, Timer::Goodbye];
+
+/// When each timer of one link fires.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timers {
+    at: [Option<Instant>; LINK_TIMERS.len()],
+}
+
+impl Timers {
+    fn slot(&mut self, timer: Timer) -> Option<&mut Option<Instant>> {
+        LINK_TIMERS.iter().position(|named| *named == timer).and_then(|index| self.at.get_mut(index))
+    }
+
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        if let Some(slot) = self.slot(timer) {
+            *slot = Some(at);
+        }
+    }
+
+    /// Sets the timer unless it would fire earlier anyway.
+    pub(crate) fn set_earlier(&mut self, timer: Timer, at: Instant) {
+        if let Some(slot) = self.slot(timer) {
+            *slot = Some(slot.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        if let Some(slot) = self.slot(timer) {
+            *slot = None;
+        }
+    }
+
+    /// The timer that fires first.
+    pub(crate) fn next(&self) -> Option<(Instant, Timer)> {
+        self.at.iter().zip(LINK_TIMERS).filter_map(|(at, timer)| at.map(|at| (at, timer))).min()
+    }
+}
