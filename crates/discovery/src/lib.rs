@@ -1,1 +1,45 @@
-//! Placeholder
+//! Peer discovery for KVM hosts: hosts on one network find each other by UDP multicast, with no central service.
+//!
+//! ```no_run
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! use kimchi_peers::{Config, Discovery, Event};
+//!
+//! let discovery = Discovery::start(Config::new("kvm-1")?)?;
+//! let mut events = discovery.subscribe();
+//! while let Ok(event) = events.next().await {
+//!     if let Event::Peer { change, peer, .. } = event {
+//!         println!("{} {} {:?}", change.as_str(), peer.name, peer.addresses());
+//!     }
+//! }
+//! discovery.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The engine inside is [`kimchi_peers_proto`], which has no I/O; this crate adds the sockets, the watch on the
+//! interfaces, the clock, and [`remote`]: the health of peers in other networks that were added by hand.
+
+mod clock;
+mod config;
+mod discovery;
+mod driver;
+mod identity;
+mod interfaces;
+mod policy;
+pub mod remote;
+mod socket;
+mod sockets;
+mod status;
+
+pub use clock::{now, wall_clock};
+pub use config::{Config, ConfigError};
+pub use discovery::{Discovery, Ended, Events, EventsError, StartError};
+pub use identity::{HostKey, HostKeyError};
+pub use interfaces::{InterfaceChoice, Ipv6};
+pub use policy::Choice;
+pub use status::{LinkStatus, Status};
+
+pub use kimchi_peers_proto::{
+    Cause, Change, Conflict, Counters, Event, Fact, Facts, GROUP_V4, GROUP_V6, HostName, Identity, Instant,
+    InvalidFact, InvalidHostName, Kind, KnownPeer, PORT, Path, Peer, PeerId, PeerKey, Profile, Reason, State,
+};

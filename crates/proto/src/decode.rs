@@ -302,7 +302,6 @@ impl<'de> DeserializeSeed<'de> for IntegerReader<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
         let IntegerReader { limits, greatest } = self;
-        // A wrong type is a malformed extension; a fault of the JSON itself stays one.
         let value = deserializer.deserialize_u64(self)?;
         if value > greatest {
             limits.cause.set(Some(DecodeError::Extension));

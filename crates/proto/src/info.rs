@@ -133,7 +133,11 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "target" => text(limits, map, &mut members.target)?,
                 "nonce" => text(limits, map, &mut members.nonce)?,
                 "echo" => text(limits, map, &mut members.echo)?,
-                "was" => text(limits, map, &mut members.previous_address)?,
+                "was" => {
+                    let text = limits.next_text(map)?;
+                    let value = unicast(&text).ok_or_else(|| limits.refuse(DecodeError::Extension))?;
+                    limits.fill(&mut members.previous_address, value)?;
+                }
                 "version" => text(limits, map, &mut members.program)?,
                 "root" => text(limits, map, &mut members.server_root)?,
                 "arch" => text(limits, map, &mut members.architecture)?,

@@ -88,12 +88,15 @@ impl Node {
         if self.left {
             return;
         }
-        self.notice_lateness(now);
-        match input {
-            Input::Datagram(datagram) => self.receive(now, &datagram),
-            Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
-            Input::Command(command) => self.command(now, command),
-            Input::Tick => {}
+        // Whatever this host said after its goodbye would undo it, so nothing but the passing of time counts then.
+        if !self.leaving {
+            self.notice_lateness(now);
+            match input {
+                Input::Datagram(datagram) => self.receive(now, &datagram),
+                Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
+                Input::Command(command) => self.command(now, command),
+                Input::Tick => {}
+            }
         }
         self.run_due(now);
     }
@@ -140,6 +143,10 @@ impl Node {
     }
 
     fn restore(&mut self, known: KnownPeer) {
+        let is_self = known.key.id() == Some(&self.identity.id);
+        if is_self || !self.make_room(known.key.is_base()) {
+            return;
+        }
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
         let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0) };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;

@@ -39,6 +39,9 @@ impl Node {
         if self.is_own(now, datagram, &message) {
             return;
         }
+        if self.is_goodbye_in_my_name(&message) {
+            self.refute(now);
+        }
         if !self.address_fits(datagram, &message.info) {
             return self.drop_datagram(now, Drop::AddressMismatch, datagram.from);
         }
@@ -75,6 +78,12 @@ impl Node {
             None => from_here && self.speaks_for_me(&message.info),
         };
         if own {
+            // A host that leaves hears nothing more, so a goodbye that looks like its own is somebody else's.
+            match &message.info.extension {
+                Some(extension) if message.kind == Kind::Quit => self.contradict(now, extension),
+                None if message.kind == Kind::Quit => self.refute(now),
+                Some(_) | None => {}
+            }
             self.ledger.counters.own += 1;
             if datagram.lane == Lane::Group
                 && let Some(link) = self.links.get_mut(&datagram.interface)
@@ -83,6 +92,13 @@ impl Node {
             }
         }
         own
+    }
+
+    /// A base goodbye with this host's name and address. Base peers believe it wherever it comes from, so it is
+    /// contradicted even where its source or its ports give it away.
+    fn is_goodbye_in_my_name(&self, message: &Message) -> bool {
+        let info = &message.info;
+        message.kind == Kind::Quit && info.extension.is_none() && self.is_me(&info.name) && self.carries(info.address)
     }
 
     fn carries(&self, address: IpAddr) -> bool {
@@ -169,7 +185,6 @@ impl Node {
     fn receive_quit(&mut self, arrival: Arrival, info: &Info) {
         let key = match &info.extension {
             Some(extension) => self.key_of(extension.id, arrival.from.ip()),
-            None if self.is_me(&info.name) && self.carries(info.address) => return self.refute(arrival.now),
             None => PeerKey::Base(info.name.clone(), info.address),
         };
         let believed = self.table.get(&key).is_some_and(|peer| match &info.extension {
@@ -182,7 +197,8 @@ impl Node {
         });
         if believed {
             self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));
-        } else {
+        } else if info.extension.as_ref().is_none_or(|extension| extension.time_to_live > 0) {
+            // Who only asked was never listed: its goodbye is for base peers and nothing to wonder about.
             self.drop_datagram(arrival.now, Drop::StrayQuit, arrival.from);
         }
     }

@@ -1,6 +1,6 @@
 //! The database file: opened, migrated, put aside when damaged.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,10 @@ use super::fault::{Fault, SCHEMA_VERSION};
 
 /// Name of the database in the state directory.
 pub(super) const FILE: &str = "kimchi-peers.db";
+const NEW_FILE: &str = "kimchi-peers.db.new";
+
+/// No SQLite database is smaller.
+const SMALLEST_BYTES: u64 = 512;
 
 /// The steps from an empty database to the present schema; the version of a database counts those already taken.
 const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema.sql")];
@@ -30,16 +34,16 @@ const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PR
 /// Opens the database for writing, creates it if there is none, and brings its schema up to date.
 pub(super) fn attach(directory: &Path) -> Result<Connection, Fault> {
     let path = directory.join(FILE);
-    let created = ensure_file(&path)?;
-    let outcome = connect(&path).map_err(|error| Fault::of_database(&error, directory)).and_then(|mut connection| {
-        prepare(&mut connection, &MIGRATIONS).map_err(|error| error.judged(directory))?;
-        Ok(connection)
-    });
-    if created && outcome.is_err() {
-        // An empty file left behind would be taken for a lost database at the next start.
-        let _ = fs::remove_file(&path);
+    match fs::metadata(&path) {
+        // It would open as a valid database without tables. It is none of ours: see `create`.
+        Ok(file) if file.len() < SMALLEST_BYTES => return Err(Fault::Damaged(format!("it had {} bytes", file.len()))),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(directory)?,
+        Err(error) => return Err(Fault::of_file(&error)),
     }
-    outcome
+    let mut connection = connect(&path).map_err(|error| Fault::of_database(&error, directory))?;
+    prepare(&mut connection, &MIGRATIONS).map_err(|error| error.judged(directory))?;
+    Ok(connection)
 }
 
 /// Opens the database for reading alone, as far as that goes without writing anything.
@@ -61,7 +65,10 @@ pub(super) fn read_only(directory: &Path) -> Option<Connection> {
 pub(super) fn rebuild(directory: &Path, why: &str) -> Result<(Connection, String), Fault> {
     let aside = put_aside(directory, FILE).map_err(|error| Fault::of_file(&error))?;
     let connection = attach(directory)?;
-    Ok((connection, format!("the database was damaged ({why}); it was kept as {} and a new one built", aside.display())))
+    Ok((
+        connection,
+        format!("the database was damaged ({why}); it was kept as {} and a new one built", aside.display()),
+    ))
 }
 
 /// Renames a damaged file of the state directory, for a database with its log and index, to a name that is free.
@@ -147,20 +154,45 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Creates the file with our mode, which SQLite then uses for the log too. Returns whether it was missing. An empty
-/// file would open as a valid database without tables, so it is refused.
-fn ensure_file(path: &Path) -> Result<bool, Fault> {
-    match fs::metadata(path) {
-        Ok(file) if file.len() == 0 => Err(Fault::Damaged("it had no content".to_owned())),
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map(|_| true)
-            .map_err(|error| Fault::of_file(&error)),
-        Err(error) => Err(Fault::of_file(&error)),
+/// Makes an empty database with all tables. It is built under another name, so that a daemon killed on the way leaves
+/// nothing behind that looks like a database that lost its content.
+fn create(directory: &Path) -> Result<(), Fault> {
+    let new = directory.join(NEW_FILE);
+    let built = fill_new(&new)
+        .map_err(|error| Fault::of_file(&error))
+        .and_then(|mut connection| {
+            migrate(&mut connection, &MIGRATIONS).map_err(|error| Fault::of_database(&error, directory))
+        })
+        .and_then(|()| rename_new(directory, &new).map_err(|error| Fault::of_file(&error)));
+    if built.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    built
+}
+
+/// Opens a new, empty file with our mode, which SQLite then uses for the log too.
+fn fill_new(new: &Path) -> io::Result<Connection> {
+    for stale in [new.to_owned(), with_suffix(new, "-journal")] {
+        remove_if_there(&stale)?;
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(new)?;
+    connect(new).map_err(io::Error::other)
+}
+
+fn rename_new(directory: &Path, new: &Path) -> io::Result<()> {
+    let path = directory.join(FILE);
+    // The log of a database that was deleted would be replayed into the new one.
+    for suffix in ["-wal", "-shm"] {
+        remove_if_there(&with_suffix(&path, suffix))?;
+    }
+    fs::rename(new, path)?;
+    File::open(directory)?.sync_all()
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

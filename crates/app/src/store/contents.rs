@@ -31,15 +31,14 @@ impl Contents {
         settings::load(connection).map_or_else(|error| failures.push(error), |found| contents.settings = found);
         contents.remotes = remotes::load(connection);
         failures.extend(contents.remotes.failure.take());
-        contents.peers = peers::load(connection);
-        failures.extend(contents.peers.failure.take());
-        // If reading the remotes failed, they are incomplete whatever the settings say.
-        let incomplete = !failures.is_empty();
-        history::newest(connection, repair)
-            .map_or_else(|error| failures.push(error), |newest| contents.newest_entry = newest);
-        if incomplete {
+        if !failures.is_empty() {
+            // The list may have been cut off at any place; without this checksum it counts as incomplete.
             contents.settings.remote_keys = None;
         }
+        contents.peers = peers::load(connection);
+        failures.extend(contents.peers.failure.take());
+        history::newest(connection, repair)
+            .map_or_else(|error| failures.push(error), |newest| contents.newest_entry = newest);
         contents.failure = failures.first().map(|error| Fault::of_database(error, directory));
         contents
     }

@@ -8,12 +8,12 @@ use super::attach;
 use super::clock;
 use super::contents::Contents;
 use super::fault::Fault;
-use super::recover::{Choice, choose};
+use super::peers;
 use super::record::Loaded;
+use super::recover::{Choice, choose};
 use super::remotes;
 use super::remotes_file::{self, Found};
 use super::settings::{self, Settings};
-use super::peers;
 
 /// An opened state directory, as the writer takes it over.
 pub(super) struct Opened {
@@ -37,7 +37,7 @@ pub(super) fn open(directory: &Path) -> Opened {
     let file = remotes_file::read(directory);
     let mut opening = Opening { directory, notices: Vec::new(), fault: None, rebuilt: false };
     let (mut connection, contents) = opening.obtain();
-    let choice = choose(&contents, &file);
+    let choice = choose(&contents, opening.rebuilt, &file);
     opening.notices.extend(choice.notices.iter().cloned());
     let epoch = next_epoch(&contents, &file);
     opening.persist(&mut connection, &contents, &choice, epoch);
@@ -121,12 +121,13 @@ impl Opening<'_> {
             let Some(writable) = connection.as_mut().filter(|_| self.fault.is_none()) else { return };
             let all_peers = self.rebuilt || contents.peers.damaged > 0;
             let Err(error) = begin_run(writable, contents, choice, epoch, all_peers) else { return };
-            match Fault::of_database(&error, self.directory) {
-                Fault::Damaged(why) if !self.rebuilt => {
-                    *connection = None;
-                    *connection = self.rebuild(&why);
-                }
-                fault => self.fault = Some(fault),
+            let fault = Fault::of_database(&error, self.directory);
+            if let (Fault::Damaged(why), false) = (&fault, self.rebuilt) {
+                // Closed first, for closing it later would write into the new file's log.
+                *connection = None;
+                *connection = self.rebuild(why);
+            } else {
+                self.fault = Some(fault);
             }
         }
     }
@@ -134,7 +135,8 @@ impl Opening<'_> {
     fn tell_damaged_rows(&mut self, contents: &Contents) {
         if contents.peers.damaged > 0 {
             let count = contents.peers.damaged;
-            self.notices.push(format!("{count} damaged rows of local peers were dropped; the peers will be found again"));
+            self.notices
+                .push(format!("{count} damaged rows of local peers were dropped; the peers will be found again"));
         }
         if contents.remotes.damaged > 0 {
             self.notices.push(format!("{} rows of remote peers were damaged", contents.remotes.damaged));

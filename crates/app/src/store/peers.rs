@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::checksum::Checksum;
+use super::pending::PeerChange;
 use super::record::StoredPeer;
 use super::rows::{Rows, broken_json, read_rows};
 
@@ -42,10 +43,13 @@ pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Resu
     Ok(())
 }
 
-/// Deletes the peer, if it is there.
-pub(super) fn delete(connection: &Connection, key: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM peer WHERE key = ?1")?.execute([key])?;
-    Ok(())
+/// Writes the changes, each with the key of its row.
+pub(super) fn apply(connection: &Connection, changes: &[(String, PeerChange)]) -> rusqlite::Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM peer WHERE key = ?1")?;
+    changes.iter().try_for_each(|(key, change)| match change {
+        PeerChange::Save(peer) => save(connection, peer),
+        PeerChange::Forget => delete.execute([key]).map(drop),
+    })
 }
 
 /// Replaces the whole table, which gets rid of rows that cannot be found by their damaged key.

@@ -22,8 +22,8 @@ pub(super) struct Choice {
     pub(super) keep_file: bool,
 }
 
-/// Chooses as in the table above.
-pub(super) fn choose(contents: &Contents, file: &Found) -> Choice {
+/// Chooses as in the table above. `damaged` tells a database that was put aside from one that never was.
+pub(super) fn choose(contents: &Contents, damaged: bool, file: &Found) -> Choice {
     match (contents.complete_list(), file) {
         (Some((_, generation)), Found::Intact(document)) if document.generation > generation => {
             let notice = format!(
@@ -38,6 +38,7 @@ pub(super) fn choose(contents: &Contents, file: &Found) -> Choice {
             let notice = format!("{count} remote peers were restored from remotes.json, the database having lost them");
             from_file(contents, document, (count > 0).then_some(notice))
         }
+        (None, Found::Missing) if contents.is_empty() && !damaged => first_start(),
         (None, file) => from_remains(contents, file),
     }
 }
@@ -59,10 +60,11 @@ fn from_file(contents: &Contents, document: &Document, notice: Option<String>) -
     Choice { list, generation: document.generation, notices: notice.into_iter().collect(), keep_file: false }
 }
 
+fn first_start() -> Choice {
+    Choice { list: RemoteList::new(), generation: 0, notices: Vec::new(), keep_file: false }
+}
+
 fn from_remains(contents: &Contents, file: &Found) -> Choice {
-    if contents.is_empty() && matches!(file, Found::Missing) {
-        return Choice { list: RemoteList::new(), generation: 0, notices: Vec::new(), keep_file: false };
-    }
     let (mut list, generation, state) = match file {
         Found::Doubtful(document) => (document.list(), document.generation, "changed or damaged"),
         Found::Unreadable(_) => (RemoteList::new(), 0, "unreadable"),

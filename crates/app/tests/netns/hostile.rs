@@ -28,7 +28,8 @@ fn hostile_group_datagrams_are_dropped_and_counted_by_cause() {
         sender.clone().repeat(20, 0.002).send(&false_messages(&lan.address(ATTACKER)));
         sender.clone().send(&[vec![b'x'; 65_507]]);
         sender.clone().source("203.0.113.9").repeat(20, 0.002).send(&[message("notify", "off-link", "203.0.113.9")]);
-        sender.clone().repeat(20, 0.002).send(&[message("notify", "off-link", "203.0.113.9")]);
+        // An honest source that would have others open a link to a host elsewhere.
+        sender.clone().repeat(20, 0.002).send(&[message("notify", "elsewhere", "203.0.113.9")]);
         std::thread::sleep(seconds(3));
         for daemon in &mut daemons {
             assert!(daemon.is_running());

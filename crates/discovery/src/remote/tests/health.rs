@@ -166,6 +166,21 @@ async fn stuck_threads_are_reported_as_our_own_fault() {
     assert_eq!(healthy, Err(CheckFailure::TimedOut { phase: Phase::Resolve }));
 }
 
+#[test]
+fn a_lookup_that_hangs_holds_no_place_for_connections() {
+    on_daemon_runtime(async {
+        let config = RemoteMonitorConfig { connections: 1, ..config(LOOPBACK) };
+        let checker = Checker::new(&config, Arc::new(lookup));
+        let hangs = RemoteAddress::parse("hangs", LOOPBACK).unwrap();
+        let literal = RemoteAddress::parse(&server::closed().await.to_string(), LOOPBACK).unwrap();
+        tokio::select! {
+            biased;
+            _ = checker.check(&hangs, false) => panic!("the lookup cannot end before the other check"),
+            result = checker.check(&literal, false) => assert_eq!(result, Err(CheckFailure::Refused)),
+        }
+    });
+}
+
 /// If the end of the runtime waited for the lookup, this test would never end.
 #[test]
 fn the_runtime_ends_while_a_lookup_hangs() {

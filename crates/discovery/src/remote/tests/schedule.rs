@@ -107,9 +107,13 @@ fn watching_twice_changes_nothing_and_the_table_is_bounded() {
 fn what_is_forgotten_leaves_no_trace() {
     let (mut schedule, now) = (schedule(), Instant::now());
     let key = "kvm9:8001";
-    schedule.watch(now, address("kvm9")).unwrap();
-    run(&mut schedule, now, refused());
+    for text in ["kvm9", "other"] {
+        schedule.watch(now, address(text)).unwrap();
+        run(&mut schedule, now, refused());
+    }
     assert!(schedule.forget(key) && !schedule.forget(key));
+    assert_eq!(schedule.next_report().map(|report| report.key).as_deref(), Some("other:8001"));
+    assert!(schedule.forget("other:8001"));
     assert_eq!((schedule.next_report(), schedule.next_due(), schedule.hurry(now, key)), (None, None, false));
 
     schedule.watch(now, address("kvm9")).unwrap();

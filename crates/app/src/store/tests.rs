@@ -1,0 +1,111 @@
+//! Tests of the store as a whole; each file below takes one subject.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+mod columns;
+mod crash;
+mod damage;
+mod disk;
+mod merging;
+mod round_trip;
+
+/// A peer with a value in every column.
+fn peer(number: u64) -> StoredPeer {
+    StoredPeer {
+        key: format!("peer-{number:06}-0123456789abcdefghijklmnopqrstu"),
+        name: format!("host-{number}.example"),
+        identity: Some(format!("peer-{number:06}")),
+        epoch: u64::MAX - number,
+        sequence: number,
+        addresses: vec![format!("192.0.2.{}", number % 256), "fe80::1".to_owned()],
+        http_port: 8000,
+        https_port: 8001,
+        state: "up".to_owned(),
+        reason: Some("heard".to_owned()),
+        first_seen: 1_700_000_000_000,
+        last_seen: 1_700_000_000_500,
+        state_since: 1_700_000_000_000,
+        facts: BTreeMap::from([("cpu".to_owned(), "8".to_owned()), ("ü".to_owned(), "\"'\\".to_owned())]),
+        interface: Some("br0".to_owned()),
+    }
+}
+
+/// A remote with a value in every column.
+fn remote(number: u16) -> StoredRemote {
+    StoredRemote {
+        key: format!("host-{number}.example:8001"),
+        name: Some(format!("remote {number}")),
+        host: format!("host-{number}.example"),
+        port: 8001,
+        server_root: "/kimchi".to_owned(),
+        added_at: 1_700_000_000_000,
+        state: "up".to_owned(),
+        reason: Some("answered".to_owned()),
+        state_since: 1_700_000_000_001,
+        last_seen: Some(1_700_000_000_002),
+        round_trip_ms: Some(1.25),
+        certificate: Some("ab".repeat(32)),
+    }
+}
+
+/// A history entry with a value in every column.
+fn entry(number: i64) -> HistoryEntry {
+    HistoryEntry {
+        sequence: number,
+        time: 1_700_000_000_000 + number,
+        peer: format!("peer-{}", number % 2),
+        name: "host".to_owned(),
+        event: "down".to_owned(),
+        cause: Some("silent".to_owned()),
+        address: Some("192.0.2.1".to_owned()),
+        certificate: Some("cd".repeat(32)),
+    }
+}
+
+fn open_store(path: &Path) -> (Store, Loaded) {
+    let directory = StateDirectory::open(path).unwrap();
+    Store::open(&directory).unwrap()
+}
+
+/// Opens, reads and closes.
+async fn reopened(path: &Path) -> Loaded {
+    let (store, loaded) = open_store(path);
+    store.close().await;
+    loaded
+}
+
+/// A directory with peers 0..`peers` and remotes 0..`remotes`, closed cleanly.
+async fn filled(peers: u64, remotes: u16) -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    let (store, _) = open_store(place.path());
+    (0..peers).for_each(|number| store.save_peer(peer(number)));
+    for number in 0..remotes {
+        store.add_remote(remote(number)).await.unwrap();
+    }
+    store.append_history(entry(1));
+    store.close().await;
+    place
+}
+
+fn keys(remotes: &[StoredRemote]) -> Vec<String> {
+    remotes.iter().map(|remote| remote.key.clone()).collect()
+}
+
+fn expected_keys(remotes: u16) -> Vec<String> {
+    let mut keys: Vec<String> = (0..remotes).map(|number| remote(number).key).collect();
+    keys.sort();
+    keys
+}
+
+/// Waits until the condition holds; a test that waits in vain fails after 20 s.
+async fn eventually(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

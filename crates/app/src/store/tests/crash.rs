@@ -1,0 +1,72 @@
+//! A confirmed remote survives a daemon killed at any moment.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+
+const PLACE: &str = "STORE_TEST_CRASH";
+const ROUNDS: u32 = 100;
+
+/// The child: adds remotes and says so, until it is killed.
+async fn add_for_ever(path: &Path) {
+    let (store, loaded) = open_store(path);
+    let mut number = u16::try_from(loaded.remotes.len()).unwrap();
+    loop {
+        store.save_peer(peer(number.into()));
+        store.append_history(entry(number.into()));
+        let next = remote(number);
+        let key = next.key.clone();
+        store.add_remote(next).await.unwrap();
+        let mut output = std::io::stdout().lock();
+        writeln!(output, "confirmed {key}").unwrap();
+        output.flush().unwrap();
+        number += 1;
+    }
+}
+
+fn start(path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["a_confirmed_remote_survives", "--nocapture"])
+        .env(PLACE, path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Kills the child after a while, and returns the keys it confirmed.
+fn confirmed_until_killed(mut child: Child, after: Duration) -> Vec<String> {
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let reader = thread::spawn(move || {
+        let lines = output.lines().map_while(Result::ok);
+        lines.filter_map(|line| line.split_once("confirmed ").map(|(_, key)| key.to_owned())).collect::<Vec<_>>()
+    });
+    thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap()
+}
+
+#[tokio::test]
+async fn a_confirmed_remote_survives_a_kill() {
+    if let Ok(path) = std::env::var(PLACE) {
+        return add_for_ever(Path::new(&path)).await;
+    }
+    let mut confirmed = 0;
+    for round in 0..ROUNDS {
+        let place = tempfile::tempdir().unwrap();
+        // Killed twice, so that the log of the first crash is replayed by a daemon that is killed itself.
+        for pass in 0..2 {
+            let after = Duration::from_micros(u64::from(4_000 + (round * 7919 + pass * 4_801) % 40_000));
+            let keys_printed = confirmed_until_killed(start(place.path()), after);
+            let loaded = open::open(place.path()).loaded;
+            let known = keys(&loaded.remotes);
+            assert_eq!((&loaded.notices, &loaded.degraded), (&vec![], &None), "round {round}: a kill damages nothing");
+            assert!(keys_printed.iter().all(|key| known.contains(key)), "round {round}: {keys_printed:?} {known:?}");
+            confirmed += keys_printed.len();
+        }
+    }
+    assert!(confirmed > 0, "no child lived long enough to confirm anything");
+    println!("{confirmed} confirmed remotes in {ROUNDS} rounds");
+}

@@ -1,0 +1,182 @@
+//! The handle of an embedder.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use kimchi_peers_proto::{Command, Event, Instant, Node, Peer, PeerKey, Profile};
+use thiserror::Error;
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::driver::{Driver, Request};
+use crate::interfaces::Selection;
+use crate::sockets::{Listening, Sockets};
+use crate::status::Status;
+
+/// Requests that may wait for the task.
+const REQUEST_QUEUE: usize = 64;
+/// Events that a slow subscriber may fall behind before it is told that it missed some: more than a whole network's.
+const EVENT_QUEUE: usize = 8192;
+/// The goodbye takes 90 ms; a task that needs much longer is stuck.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
+
+/// Discovery on this host: a handle of the task that does it. Dropping the last handle says goodbye too, if the runtime
+/// goes on long enough; [`Discovery::shutdown`] waits for it.
+#[derive(Debug)]
+pub struct Discovery {
+    requests: mpsc::Sender<Request>,
+    events: broadcast::Sender<Event>,
+    task: JoinHandle<()>,
+}
+
+/// Why discovery could not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The operating system refused a timer or a netlink socket.
+    #[error("cannot watch the network: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Why a question was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("discovery has ended")]
+pub struct Ended;
+
+impl Discovery {
+    /// Starts discovery on the current runtime. When it returns, the sockets are joined and the first search is sent.
+    ///
+    /// A host without any interface starts all the same and waits for one; a UDP port that is taken is tried again
+    /// every 5 s and told in [`Status::troubles`].
+    ///
+    /// # Errors
+    /// The operating system refuses a timer or a netlink socket.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let engine = config.engine();
+        let (request_sender, requests) = mpsc::channel(REQUEST_QUEUE);
+        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let unicast = match config.address {
+            Some(IpAddr::V4(address)) => address,
+            Some(IpAddr::V6(_)) | None => Ipv4Addr::UNSPECIFIED,
+        };
+        let listening = Listening { group_v4: config.group_v4, group_v6: config.group_v6, port: config.port, unicast };
+        let selection = Selection { named: config.interfaces, ipv6: config.ipv6, address: config.address };
+        let node = Node::new(config.identity, config.profile, engine, fastrand::u64(..), config.known);
+        let driver = Driver::new(node, Sockets::new(listening), selection, requests, events.clone())?;
+        Ok(Self { requests: request_sender, events, task: tokio::spawn(driver.run()) })
+    }
+
+    /// The events from now on.
+    pub fn subscribe(&self) -> Events {
+        Events(self.events.subscribe())
+    }
+
+    /// All peers that are known, dead ones included, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn peers(&self) -> Result<Vec<Peer>, Ended> {
+        self.ask(Request::Peers).await
+    }
+
+    /// When each peer was heard last: what changes without an event.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn last_heard(&self) -> Result<Vec<(PeerKey, Instant)>, Ended> {
+        self.ask(Request::LastHeard).await
+    }
+
+    /// How discovery is doing.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn status(&self) -> Result<Status, Ended> {
+        self.ask(Request::Status).await
+    }
+
+    /// Asks everybody who is there, now. Who answers shows in the events.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn search(&self) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Search)).await
+    }
+
+    /// Changes what this host tells of itself and announces it.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn set_profile(&self, profile: Profile) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Profile(profile))).await
+    }
+
+    /// Changes which interfaces are used; empty means all that are suitable.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn set_interfaces(&self, named: Vec<String>) -> Result<(), Ended> {
+        self.tell(Request::Interfaces(named)).await
+    }
+
+    /// Forgets a peer that is down; one that is not stays.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn forget(&self, key: PeerKey) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Forget(key))).await
+    }
+
+    /// Says goodbye on every link and ends; takes about 100 ms.
+    pub async fn shutdown(self) {
+        let told = self.tell(Request::Command(Command::Quit)).await;
+        let mut task = self.task;
+        if told.is_ok() && tokio::time::timeout(SHUTDOWN_LIMIT, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+
+    async fn tell(&self, request: Request) -> Result<(), Ended> {
+        self.requests.send(request).await.map_err(|_| Ended)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Ended> {
+        let (sender, answer) = oneshot::channel();
+        self.tell(request(sender)).await?;
+        answer.await.map_err(|_| Ended)
+    }
+}
+
+/// The events of discovery, in order.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+/// What [`Events::next`] may say instead of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EventsError {
+    /// The subscriber was too slow; ask for [`Discovery::peers`] to be in step again.
+    #[error("{0} events were missed")]
+    Missed(u64),
+    /// Discovery has ended.
+    #[error("discovery has ended")]
+    Ended,
+}
+
+impl Events {
+    /// Waits for the next event. Cancelling loses nothing.
+    ///
+    /// # Errors
+    /// [`EventsError::Missed`], after which the events go on, or [`EventsError::Ended`].
+    pub async fn next(&mut self) -> Result<Event, EventsError> {
+        self.0.recv().await.map_err(|error| match error {
+            broadcast::error::RecvError::Lagged(missed) => EventsError::Missed(missed),
+            broadcast::error::RecvError::Closed => EventsError::Ended,
+        })
+    }
+}

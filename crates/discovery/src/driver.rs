@@ -1,0 +1,249 @@
+//! The one task around the engine: it waits for one thing, gives it to the engine, and does what the engine wants.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kimchi_peers_proto::{Command, Event, Input, Instant, Node, Output, Peer, PeerKey};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tracing::{debug, info, trace, warn};
+
+use crate::clock::{self, Alarm};
+use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
+use crate::sockets::{Ready, Sockets};
+use crate::status::{LinkStatus, Status};
+
+/// The kernel tells of one change in bursts; this is how long the driver waits for the rest of one.
+const SETTLE: Duration = Duration::from_millis(100);
+/// How often what did not work is tried again: a port that was taken, an interface that would not join.
+const RETRY: Duration = Duration::from_secs(5);
+/// Shortest time between two log lines about sending that fails for one reason.
+const SEND_ERROR_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What the handle asks of the task.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Command(Command),
+    Peers(oneshot::Sender<Vec<Peer>>),
+    LastHeard(oneshot::Sender<Vec<(PeerKey, Instant)>>),
+    Status(oneshot::Sender<Status>),
+    Interfaces(Vec<String>),
+}
+
+/// The task's state.
+pub(crate) struct Driver {
+    node: Node,
+    sockets: Sockets,
+    selection: Selection,
+    snapshot: Snapshot,
+    alarm: Alarm,
+    bell: Bell,
+    requests: mpsc::Receiver<Request>,
+    events: broadcast::Sender<Event>,
+    troubles: Vec<String>,
+    send_errors: BTreeMap<i32, (Instant, u64)>,
+    send_errors_total: u64,
+    /// When to look at the interfaces again.
+    look_at: Option<tokio::time::Instant>,
+    left: bool,
+}
+
+impl Driver {
+    /// Makes the task ready to run: sockets joined, first searches on their way.
+    pub(crate) fn new(
+        node: Node,
+        sockets: Sockets,
+        selection: Selection,
+        requests: mpsc::Receiver<Request>,
+        events: broadcast::Sender<Event>,
+    ) -> io::Result<Self> {
+        let mut driver = Self {
+            node,
+            sockets,
+            selection,
+            snapshot: Snapshot::default(),
+            alarm: Alarm::new()?,
+            // Before the first look, so that no change between the two is missed.
+            bell: Bell::new()?,
+            requests,
+            events,
+            troubles: Vec::new(),
+            send_errors: BTreeMap::new(),
+            send_errors_total: 0,
+            look_at: None,
+            left: false,
+        };
+        driver.look_at_interfaces();
+        Ok(driver)
+    }
+
+    /// Runs until the goodbye is said.
+    pub(crate) async fn run(mut self) {
+        while !self.left {
+            tokio::select! {
+                ready = self.sockets.readable() => self.receive(ready),
+                fired = self.alarm.fired() => {
+                    if let Err(error) = fired {
+                        warn!(%error, "the alarm failed");
+                    }
+                    self.step(Input::Tick);
+                }
+                () = self.bell.rings() => {
+                    self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + SETTLE);
+                }
+                () = sleep_until(self.look_at) => {
+                    self.look_at = None;
+                    self.look_at_interfaces();
+                }
+                request = self.requests.recv() => match request {
+                    Some(request) => self.serve(request),
+                    // The last handle is gone: nobody can ask for a goodbye any more.
+                    None => self.step(Input::Command(Command::Quit)),
+                },
+            }
+        }
+    }
+
+    fn receive(&mut self, ready: io::Result<Ready>) {
+        let Self { sockets, node, .. } = self;
+        let now = clock::now();
+        let outcome = ready.and_then(|ready| {
+            sockets.receive(ready, |datagram| {
+                trace!(from = %datagram.from, interface = datagram.interface, length = datagram.bytes.len(), "received");
+                node.handle(now, Input::Datagram(datagram));
+            })
+        });
+        if let Err(error) = outcome {
+            debug!(%error, "receiving failed");
+        }
+        self.drain();
+    }
+
+    fn step(&mut self, input: Input<'_>) {
+        self.node.handle(clock::now(), input);
+        self.drain();
+    }
+
+    /// Does all that the engine wants done now, and sets the alarm for what it wants later.
+    fn drain(&mut self) {
+        loop {
+            match self.node.poll() {
+                Output::Send { interface, from, to, bytes } => {
+                    trace!(%to, interface, length = bytes.len(), "sending");
+                    if let Err(error) = self.sockets.send(interface, from, to, &bytes) {
+                        self.note_send_error(&error, to);
+                    }
+                }
+                Output::Event(event) => self.publish(event),
+                Output::Wait { until, why } => {
+                    trace!(until = ?until, why = why.map_or("input", |why| why.as_str()), "waiting");
+                    if let Err(error) = self.alarm.set(until) {
+                        warn!(%error, "the alarm cannot be set");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, event: Event) {
+        match &event {
+            Event::Left => self.left = true,
+            Event::Dropped { cause, count, from } => info!(cause, count, %from, "dropped datagrams"),
+            Event::SelfCloned { address, name } => {
+                warn!(%address, %name, "another host uses this host's identity; on the copy run: kimchi-peers reset-identity");
+            }
+            Event::Peer { change, cause, peer } => {
+                debug!(peer = %peer.name, change = change.as_str(), cause = cause.as_str(), "peer");
+            }
+            _ => {}
+        }
+        // Nobody listening is fine.
+        let _ = self.events.send(event);
+    }
+
+    fn note_send_error(&mut self, error: &io::Error, to: SocketAddr) {
+        self.send_errors_total += 1;
+        let now = clock::now();
+        let code = error.raw_os_error().unwrap_or(0);
+        let (reported_at, reported) = self.send_errors.get(&code).copied().unzip();
+        if reported_at.is_none_or(|at| now.since(at) >= SEND_ERROR_INTERVAL) {
+            let count = self.send_errors_total - reported.unwrap_or(0);
+            info!(%error, %to, count, "sending failed");
+            self.send_errors.insert(code, (now, self.send_errors_total));
+        }
+    }
+
+    fn look_at_interfaces(&mut self) {
+        match snapshot(&self.selection) {
+            Ok(snapshot) => {
+                if snapshot != self.snapshot {
+                    for interface in &snapshot.used {
+                        debug!(name = %interface.name, networks = ?interface.networks, "using interface");
+                    }
+                }
+                self.snapshot = snapshot;
+            }
+            Err(error) => warn!(%error, "cannot list the interfaces"),
+        }
+        let troubles: Vec<String> = self.sockets.follow(&self.snapshot.used).iter().map(ToString::to_string).collect();
+        for trouble in troubles.iter().filter(|trouble| !self.troubles.contains(trouble)) {
+            warn!("{trouble}");
+        }
+        if !troubles.is_empty() {
+            self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + RETRY);
+        }
+        self.troubles = troubles;
+        self.step(Input::Interfaces(self.snapshot.used.clone()));
+    }
+
+    fn serve(&mut self, request: Request) {
+        // A caller that gave up waiting needs no answer.
+        match request {
+            Request::Command(command) => self.step(Input::Command(command)),
+            Request::Peers(answer) => drop(answer.send(self.node.table().iter().cloned().collect())),
+            Request::LastHeard(answer) => {
+                let heard = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.last_heard?)));
+                drop(answer.send(heard.collect()));
+            }
+            Request::Status(answer) => drop(answer.send(self.status())),
+            Request::Interfaces(named) => {
+                self.selection.named = named;
+                self.look_at_interfaces();
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let links = self.node.links().map(|(interface, heard_self)| LinkStatus {
+            name: interface.name.clone(),
+            index: interface.index,
+            address: interface.address(),
+            heard_self,
+        });
+        let mut troubles = self.troubles.clone();
+        if self.snapshot.used.is_empty() {
+            troubles.push("no interface to discover on: none is up, can multicast and carries an address".to_owned());
+        }
+        Status {
+            identity: self.node.identity(),
+            profile: self.node.profile().clone(),
+            links: links.collect(),
+            interfaces: self.snapshot.choices.clone(),
+            counters: self.node.counters().clone(),
+            kernel_drops: self.sockets.kernel_drops(),
+            send_errors: self.send_errors_total,
+            hosts: self.node.hosts(),
+            rows: self.node.table().len(),
+            troubles,
+        }
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

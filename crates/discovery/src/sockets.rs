@@ -1,0 +1,152 @@
+//! The sockets together: opened when an interface needs them, kept in step with the interfaces, retried when taken.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use kimchi_peers_proto::{Datagram, Interface};
+
+use crate::socket::DiscoverySocket;
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listening {
+    pub(crate) group_v4: Ipv4Addr,
+    pub(crate) group_v6: Ipv6Addr,
+    pub(crate) port: u16,
+    /// The address of the unicast socket: all of this host's, or one where several hosts share a machine.
+    pub(crate) unicast: Ipv4Addr,
+}
+
+/// All sockets of one host.
+pub(crate) struct Sockets {
+    listening: Listening,
+    pub(crate) group_v4: Option<DiscoverySocket>,
+    pub(crate) unicast_v4: Option<DiscoverySocket>,
+    pub(crate) v6: Option<DiscoverySocket>,
+    joined: BTreeSet<(IpAddr, u32)>,
+}
+
+/// Which socket has something to receive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ready {
+    GroupV4,
+    UnicastV4,
+    V6,
+}
+
+impl Sockets {
+    pub(crate) fn new(listening: Listening) -> Self {
+        Self { listening, group_v4: None, unicast_v4: None, v6: None, joined: BTreeSet::new() }
+    }
+
+    /// Opens what `interfaces` need and joins the group there. Tells what did not work; the rest works all the same.
+    pub(crate) fn follow(&mut self, interfaces: &[Interface]) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
+        let wanted: BTreeSet<(IpAddr, u32)> = interfaces
+            .iter()
+            .filter_map(|interface| Some((self.group_of(interface.address()?), interface.index)))
+            .collect();
+        if let Err(error) = self.open(&wanted) {
+            troubles.push(Trouble::Open { port: self.listening.port, error });
+        }
+        let gone: Vec<_> = self.joined.difference(&wanted).copied().collect();
+        for (group, interface) in gone {
+            self.joined.remove(&(group, interface));
+            // The kernel has left already where the interface itself is gone.
+            if let Some(socket) = self.group_socket(group) {
+                let _ = socket.leave(group, interface);
+            }
+        }
+        let new: Vec<_> = wanted.difference(&self.joined).copied().collect();
+        for (group, interface) in new {
+            match self.group_socket(group).map(|socket| socket.join(group, interface)) {
+                Some(Ok(())) => {
+                    self.joined.insert((group, interface));
+                }
+                Some(Err(error)) => troubles.push(Trouble::Join { interface, error }),
+                None => {}
+            }
+        }
+        troubles
+    }
+
+    fn open(&mut self, wanted: &BTreeSet<(IpAddr, u32)>) -> io::Result<()> {
+        let Listening { group_v4, port, unicast, .. } = self.listening;
+        if wanted.iter().any(|(group, _)| group.is_ipv4()) {
+            if self.group_v4.is_none() {
+                self.group_v4 = Some(DiscoverySocket::group_v4(group_v4, port)?);
+            }
+            if self.unicast_v4.is_none() {
+                self.unicast_v4 = Some(DiscoverySocket::unicast_v4(unicast, port)?);
+            }
+        }
+        if wanted.iter().any(|(group, _)| group.is_ipv6()) && self.v6.is_none() {
+            self.v6 = Some(DiscoverySocket::v6(port)?);
+        }
+        Ok(())
+    }
+
+    fn group_of(&self, address: IpAddr) -> IpAddr {
+        if address.is_ipv4() { self.listening.group_v4.into() } else { self.listening.group_v6.into() }
+    }
+
+    fn group_socket(&self, group: IpAddr) -> Option<&DiscoverySocket> {
+        if group.is_ipv4() { self.group_v4.as_ref() } else { self.v6.as_ref() }
+    }
+
+    /// Waits until one of the sockets has something to receive. Cancelling loses nothing.
+    pub(crate) async fn readable(&self) -> io::Result<Ready> {
+        tokio::select! {
+            ready = readable(self.group_v4.as_ref()) => ready.map(|()| Ready::GroupV4),
+            ready = readable(self.unicast_v4.as_ref()) => ready.map(|()| Ready::UnicastV4),
+            ready = readable(self.v6.as_ref()) => ready.map(|()| Ready::V6),
+        }
+    }
+
+    /// Gives one batch of waiting datagrams to `take`.
+    pub(crate) fn receive(&mut self, ready: Ready, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+        let socket = match ready {
+            Ready::GroupV4 => &mut self.group_v4,
+            Ready::UnicastV4 => &mut self.unicast_v4,
+            Ready::V6 => &mut self.v6,
+        };
+        socket.as_mut().map_or(Ok(()), |socket| socket.receive(take))
+    }
+
+    /// Sends one datagram.
+    pub(crate) fn send(&self, interface: u32, from: IpAddr, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        let socket = if to.is_ipv4() { &self.unicast_v4 } else { &self.v6 };
+        let socket = socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        socket.send(interface, from, to, bytes)
+    }
+
+    /// Datagrams that the kernel dropped for want of room.
+    pub(crate) fn kernel_drops(&self) -> u64 {
+        [&self.group_v4, &self.unicast_v4, &self.v6]
+            .into_iter()
+            .flatten()
+            .map(|socket| u64::from(socket.kernel_drops()))
+            .sum()
+    }
+}
+
+async fn readable(socket: Option<&DiscoverySocket>) -> io::Result<()> {
+    match socket {
+        Some(socket) => socket.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What keeps a socket from working, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// The port could not be opened.
+    #[error("cannot listen on UDP port {port}: {error}; see which program holds it with: ss -ulpn 'sport = :{port}'")]
+    Open { port: u16, error: io::Error },
+    /// An interface would not join the group.
+    #[error(
+        "cannot join the group on interface number {interface}: {error}; with many interfaces raise net.ipv4.igmp_max_memberships"
+    )]
+    Join { interface: u32, error: io::Error },
+}

@@ -1,0 +1,47 @@
+//! How discovery is doing.
+
+use std::net::IpAddr;
+
+use kimchi_peers_proto::{Counters, Identity, Instant, Profile};
+
+use crate::interfaces::InterfaceChoice;
+
+/// How discovery is doing on this host.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// Who this host is.
+    pub identity: Identity,
+    /// What it tells of itself.
+    pub profile: Profile,
+    /// The links in use.
+    pub links: Vec<LinkStatus>,
+    /// All interfaces, and why each is used or not.
+    pub interfaces: Vec<InterfaceChoice>,
+    /// The numbers so far.
+    pub counters: Counters,
+    /// Datagrams that the kernel dropped for want of room.
+    pub kernel_drops: u64,
+    /// Datagrams that could not be sent.
+    pub send_errors: u64,
+    /// Hosts of the network that are there, this one included.
+    pub hosts: usize,
+    /// Rows of the peer table, dead ones included.
+    pub rows: usize,
+    /// What does not work, each in one sentence; empty when all is well.
+    pub troubles: Vec<String>,
+}
+
+/// One link in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkStatus {
+    /// The interface's name.
+    pub name: String,
+    /// The interface's index.
+    pub index: u32,
+    /// The address announced there.
+    pub address: Option<IpAddr>,
+    /// When this host's own multicast was last heard back there; never, where a firewall drops what comes in.
+    pub heard_self: Option<Instant>,
+}

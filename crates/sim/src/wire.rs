@@ -1,0 +1,82 @@
+//! Datagrams under way, and what hosts other than the engine say.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use kimchi_peers_proto::{
+    Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Instant, Kind, KnownPeer, Lane, Message, PORT, Peer, PeerId,
+    UNICAST_TTL,
+};
+
+/// One datagram, shared by all who receive it.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    /// Its source.
+    pub from: SocketAddr,
+    /// Where it was sent.
+    pub to: SocketAddr,
+    /// Its payload.
+    pub bytes: Rc<[u8]>,
+    /// When it was sent.
+    pub sent_at: Instant,
+    /// What it says, where it says anything.
+    pub kind: Option<Kind>,
+}
+
+impl Packet {
+    /// How the receiver's socket sees it addressed.
+    pub fn lane(&self) -> Lane {
+        if self.to.ip().is_multicast() { Lane::Group } else { Lane::Unicast }
+    }
+
+    /// Its time to live on arrival: no router of this world ever forwards.
+    pub fn ttl(&self) -> u8 {
+        if self.to.ip().is_multicast() { 1 } else { UNICAST_TTL }
+    }
+}
+
+/// The group address in the family of `address`.
+pub(crate) fn group_of(address: IpAddr) -> SocketAddr {
+    match address {
+        IpAddr::V4(_) => SocketAddr::new(GROUP_V4.into(), PORT),
+        IpAddr::V6(_) => SocketAddr::new(GROUP_V6.into(), PORT),
+    }
+}
+
+/// A message as a base peer says it.
+pub(crate) fn base_message(kind: Kind, name: &HostName, address: IpAddr) -> Vec<u8> {
+    let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: None };
+    Message { kind, info }.encode()
+}
+
+/// A goodbye in the name of an extended peer.
+pub(crate) fn goodbye_of(name: &HostName, address: IpAddr, (id, epoch, sequence): (PeerId, u64, u64)) -> Vec<u8> {
+    let extension = Extension {
+        id,
+        epoch,
+        sequence,
+        time_to_live: 30,
+        target: None,
+        nonce: None,
+        echo: None,
+        previous_address: None,
+        facts: Facts::default(),
+    };
+    let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: Some(extension) };
+    Message { kind: Kind::Quit, info }.encode()
+}
+
+/// What a store keeps of a row for the next start.
+pub fn known_peer(peer: &Peer) -> KnownPeer {
+    KnownPeer {
+        key: peer.key.clone(),
+        name: peer.name.clone(),
+        http_port: peer.http_port,
+        https_port: peer.https_port,
+        epoch: peer.epoch,
+        sequence: peer.sequence,
+        facts: peer.facts.clone(),
+        addresses: peer.addresses(),
+        down: peer.reason,
+    }
+}
