@@ -107,7 +107,7 @@ impl World {
                 let bytes = script.bytes(length);
                 self.deliver(script.byte(), &bytes);
             }
-            6 | 7 | 8 => {
+            6..=8 => {
                 let bytes = message(script, true, self.probe).encode();
                 self.deliver(script.byte(), &bytes);
             }

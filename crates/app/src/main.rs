@@ -1,2 +1,73 @@
-//! Placeholder
-fn main() {}
+//! The kimchi-peers daemon and command line.
+
+mod api;
+mod cli;
+mod client;
+mod command;
+mod daemon;
+mod failure;
+mod logging;
+mod output;
+mod settings;
+mod store;
+mod view;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::failure::Failure;
+
+/// Threads that may block at once, beside the store's own: a slow disk or resolver must not make many.
+const BLOCKING_THREADS_MAX: usize = 4;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One thread: the daemon waits far more than it works, and every thread costs memory.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run(&cli));
+            // What still runs has said its goodbye or has none to say.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure { status: 1, message: format!("cannot start: {error}"), hint: None }),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => tell(&failure),
+    }
+}
+
+async fn run(cli: &Cli) -> Result<(), Failure> {
+    let connection = &cli.connection;
+    match &cli.command {
+        Command::Run(arguments) => command::run::run(arguments, connection).await,
+        Command::Search(arguments) => command::search::run(arguments, connection).await,
+        Command::List(arguments) => command::list::run(arguments, connection).await,
+        Command::Show(arguments) => command::show::run(arguments, connection).await,
+        Command::Watch(arguments) => command::watch::run(arguments, connection).await,
+        Command::Add(arguments) => command::add::run(arguments, connection).await,
+        Command::Remove(arguments) => command::remove::run(arguments, connection).await,
+        Command::Status(arguments) => command::status::run(arguments, connection).await,
+        Command::Demo(arguments) => command::demo::run(arguments).await,
+        Command::Config(ConfigCommand::Show(arguments)) => command::config_show::run(arguments, connection),
+        Command::Completions { shell } => command::completions::run(*shell),
+        Command::Man { directory } => command::man::run(directory.as_deref()),
+    }
+}
+
+/// Prints one sentence, and perhaps what to do about it.
+fn tell(failure: &Failure) -> ExitCode {
+    let mut err = std::io::stderr().lock();
+    // Nobody is left to tell where stderr is gone.
+    let _ = writeln!(err, "kimchi-peers: {}", failure.message);
+    if let Some(hint) = &failure.hint {
+        let _ = writeln!(err, "hint: {hint}");
+    }
+    ExitCode::from(failure.status)
+}

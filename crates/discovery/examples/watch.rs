@@ -1,5 +1,7 @@
 //! Prints who comes and goes: `cargo run --example watch -- NAME [INTERFACE]`.
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use kimchi_peers::{Config, Discovery, Event, EventsError};
 
 #[tokio::main(flavor = "current_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kimchi_peers_proto::{Command, Event, Instant, Node, Peer, PeerKey, Profile};
 use thiserror::Error;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 use crate::config::Config;
 use crate::driver::{Driver, Request};
@@ -28,7 +28,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 pub struct Discovery {
     requests: mpsc::Sender<Request>,
     events: broadcast::Sender<Event>,
-    task: JoinHandle<()>,
+    task: AbortHandle,
 }
 
 /// Why discovery could not start.
@@ -68,7 +68,7 @@ impl Discovery {
         let selection = Selection { named: config.interfaces, ipv6: config.ipv6, address: config.address };
         let node = Node::new(config.identity, config.profile, engine, fastrand::u64(..), config.known);
         let driver = Driver::new(node, Sockets::new(listening), selection, requests, events.clone())?;
-        Ok(Self { requests: request_sender, events, task: tokio::spawn(driver.run()) })
+        Ok(Self { requests: request_sender, events, task: tokio::spawn(driver.run()).abort_handle() })
     }
 
     /// The events from now on.
@@ -132,12 +132,13 @@ impl Discovery {
         self.tell(Request::Command(Command::Forget(key))).await
     }
 
-    /// Says goodbye on every link and ends; takes about 100 ms.
-    pub async fn shutdown(self) {
+    /// Says goodbye on every link and ends; takes about 100 ms. Every later call answers [`Ended`].
+    pub async fn shutdown(&self) {
+        // The task drops its end of the channel when it is done.
+        let ended = self.requests.closed();
         let told = self.tell(Request::Command(Command::Quit)).await;
-        let mut task = self.task;
-        if told.is_ok() && tokio::time::timeout(SHUTDOWN_LIMIT, &mut task).await.is_err() {
-            task.abort();
+        if told.is_ok() && tokio::time::timeout(SHUTDOWN_LIMIT, ended).await.is_err() {
+            self.task.abort();
         }
     }
 

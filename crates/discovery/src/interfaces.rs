@@ -96,6 +96,14 @@ pub(crate) fn snapshot(selection: &Selection) -> io::Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// All addresses of this host, on interfaces in use or not.
+///
+/// # Errors
+/// The operating system cannot list them.
+pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
+    Ok(getifaddrs()?.filter_map(|entry| address_of(entry.address.as_ref()?)).collect())
+}
+
 fn network_of(entry: &InterfaceAddress) -> Option<Network> {
     let address = address_of(entry.address.as_ref()?)?;
     let prefix = match address_of(entry.netmask.as_ref()?)? {

@@ -35,7 +35,7 @@ pub use clock::{now, wall_clock};
 pub use config::{Config, ConfigError};
 pub use discovery::{Discovery, Ended, Events, EventsError, StartError};
 pub use identity::{HostKey, HostKeyError};
-pub use interfaces::{InterfaceChoice, Ipv6};
+pub use interfaces::{InterfaceChoice, Ipv6, own_addresses};
 pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 

@@ -166,37 +166,36 @@ impl DiscoverySocket {
         }
     }
 
-    /// Sends one datagram by `interface` with the source address `from`.
+    /// Sends one datagram by `interface` with the source address `from`. Never waits: a full send buffer is an error.
     pub(crate) fn send(&self, interface: u32, from: IpAddr, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         let payload = [IoSlice::new(bytes)];
-        self.socket.try_io(Interest::WRITABLE, || {
-            let descriptor = self.socket.as_raw_fd();
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let sent = match (from, to) {
-                (IpAddr::V4(from), SocketAddr::V4(to)) => {
-                    let information = nix::libc::in_pktinfo {
-                        ipi_ifindex: i32::try_from(interface).unwrap_or(0),
-                        ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from_ne_bytes(from.octets()) },
-                        ipi_addr: nix::libc::in_addr { s_addr: 0 },
-                    };
-                    let control = [ControlMessage::Ipv4PacketInfo(&information)];
-                    sendmsg(descriptor, &payload, &control, flags, Some(&SockaddrIn::from(to)))
-                }
-                (IpAddr::V6(from), SocketAddr::V6(to)) => {
-                    let information = nix::libc::in6_pktinfo {
-                        ipi6_addr: nix::libc::in6_addr { s6_addr: from.octets() },
-                        ipi6_ifindex: interface,
-                    };
-                    let scoped = SocketAddrV6::new(*to.ip(), to.port(), 0, interface);
-                    let control = [ControlMessage::Ipv6PacketInfo(&information)];
-                    sendmsg(descriptor, &payload, &control, flags, Some(&SockaddrIn6::from(scoped)))
-                }
-                (IpAddr::V4(_), SocketAddr::V6(_)) | (IpAddr::V6(_), SocketAddr::V4(_)) => {
-                    return Err(io::ErrorKind::InvalidInput.into());
-                }
-            };
-            Ok(sent.map(drop)?)
-        })
+        // Not through the runtime's readiness: that is learned with a delay, and the very first search must go at once.
+        let descriptor = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let sent = match (from, to) {
+            (IpAddr::V4(from), SocketAddr::V4(to)) => {
+                let information = nix::libc::in_pktinfo {
+                    ipi_ifindex: i32::try_from(interface).unwrap_or(0),
+                    ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from_ne_bytes(from.octets()) },
+                    ipi_addr: nix::libc::in_addr { s_addr: 0 },
+                };
+                let control = [ControlMessage::Ipv4PacketInfo(&information)];
+                sendmsg(descriptor, &payload, &control, flags, Some(&SockaddrIn::from(to)))
+            }
+            (IpAddr::V6(from), SocketAddr::V6(to)) => {
+                let information = nix::libc::in6_pktinfo {
+                    ipi6_addr: nix::libc::in6_addr { s6_addr: from.octets() },
+                    ipi6_ifindex: interface,
+                };
+                let scoped = SocketAddrV6::new(*to.ip(), to.port(), 0, interface);
+                let control = [ControlMessage::Ipv6PacketInfo(&information)];
+                sendmsg(descriptor, &payload, &control, flags, Some(&SockaddrIn6::from(scoped)))
+            }
+            (IpAddr::V4(_), SocketAddr::V6(_)) | (IpAddr::V6(_), SocketAddr::V4(_)) => {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+        };
+        Ok(sent.map(drop)?)
     }
 }
 

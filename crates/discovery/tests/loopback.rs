@@ -1,5 +1,7 @@
 //! Real sockets on the loopback interface, no privilege needed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -21,9 +21,9 @@ impl BasePeer {
         Self { name, known: BTreeSet::new() }
     }
 
-    /// What it says when it starts.
-    pub(crate) fn search(&self, address: IpAddr) -> Vec<u8> {
-        base_message(Kind::Search, &self.name, address)
+    /// What it says by an interface with this address.
+    pub(crate) fn say(&self, kind: Kind, address: IpAddr) -> Vec<u8> {
+        base_message(kind, &self.name, address)
     }
 
     /// Takes one datagram on the interface with `address` and tells what it answers.
@@ -38,6 +38,6 @@ impl BasePeer {
         } else {
             self.known.insert(sender);
         }
-        (message.kind == Kind::Search).then(|| base_message(Kind::Notify, &self.name, address))
+        (message.kind == Kind::Search).then(|| self.say(Kind::Notify, address))
     }
 }

@@ -131,6 +131,8 @@ pub struct Host {
     pub epoch: u64,
     /// Since when it is in its present life.
     pub life_since: Instant,
+    /// Whether it is saying goodbye.
+    pub leaving: bool,
     pub(crate) config: Config,
     pub(crate) store: Vec<KnownPeer>,
     /// How far its clock, which counts from its own start, is ahead of the world's.
@@ -204,7 +206,8 @@ impl Host {
             Memory::Cold => Vec::new(),
             Memory::Warm => self.store.clone(),
         };
-        self.program = Program::Extended(Box::new(Node::new(identity, self.profile(), self.config.clone(), seed, known)));
+        self.program =
+            Program::Extended(Box::new(Node::new(identity, self.profile(), self.config.clone(), seed, known)));
     }
 
     /// The identity of the `number`th host: any 32 bytes will do, spread over the space.

@@ -18,6 +18,7 @@ pub mod check;
 pub mod model;
 
 mod base;
+mod deliver;
 mod fault;
 mod host;
 mod net;
@@ -29,6 +30,7 @@ mod trace;
 mod wire;
 mod world;
 
+pub use base::BasePeer;
 pub use check::Broken;
 pub use fault::{Fault, Forgery};
 pub use host::{Host, HostIndex, Life, Memory, Nic, Program, Role, Spec};
@@ -37,8 +39,8 @@ pub use net::{Burst, Conditions, Duplication, Net, Reordering, Segment, SegmentI
 pub use report::Report;
 pub use scenario::{SCENARIOS, Scenario, Settings, scenario};
 pub use seed::{Seed, seed};
-pub use tally::{Seen, Tally};
-pub use trace::Trace;
+pub use tally::Tally;
+pub use trace::{Digest, Trace};
 pub use wire::{Packet, known_peer};
 pub use world::World;
 

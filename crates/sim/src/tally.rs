@@ -1,10 +1,8 @@
-//! What is counted of each host, and what its events told.
+//! What is counted of each host.
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Kind, PeerKey, State};
-
-use crate::host::HostIndex;
+use kimchi_peers_proto::Kind;
 
 /// What is counted of one host over all its runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,13 +62,4 @@ impl Tally {
         self.downs += other.downs;
         self.clones_of_me += other.clones_of_me;
     }
-}
-
-/// What somebody would know of a host's peers who has read nothing but its events.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// The last state told of each row.
-    pub states: BTreeMap<PeerKey, State>,
-    /// The last false verdict, for the message of a failed test.
-    pub last_false_down: Option<HostIndex>,
 }

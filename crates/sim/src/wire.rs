@@ -4,21 +4,23 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Instant, Kind, KnownPeer, Lane, Message, PORT, Peer, PeerId,
+    Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer, PeerId,
     UNICAST_TTL,
 };
+
+use crate::host::HostIndex;
 
 /// One datagram, shared by all who receive it.
 #[derive(Debug, Clone)]
 pub struct Packet {
+    /// Who really sent it.
+    pub sender: HostIndex,
     /// Its source.
     pub from: SocketAddr,
     /// Where it was sent.
     pub to: SocketAddr,
     /// Its payload.
     pub bytes: Rc<[u8]>,
-    /// When it was sent.
-    pub sent_at: Instant,
     /// What it says, where it says anything.
     pub kind: Option<Kind>,
 }

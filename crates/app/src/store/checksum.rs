@@ -1,17 +1,21 @@
 //! A checksum per row, since SQLite itself does not notice a flipped bit inside a row.
 
-use ring::digest::{Context, SHA256};
+use ring::digest::{SHA256, digest};
 
 /// Bytes of the SHA-256 that are kept: enough against accidents, which is all this is for.
 const KEPT_BYTES: usize = 8;
+/// Most rows are shorter.
+const USUAL_BYTES: usize = 512;
 
 /// Collects the columns of one row in order; every value is prefixed with its length, so that no two rows look alike.
-pub(super) struct Checksum(Context);
+///
+/// They are gathered first, since hashing once is faster than hashing each column, and every start hashes every row.
+pub(super) struct Checksum(Vec<u8>);
 
 impl Checksum {
     /// Starts the checksum of a row of `table`; the name is part of it, so a row cannot pass for one of another table.
     pub(super) fn of(table: &str) -> Self {
-        Self(Context::new(&SHA256)).text(table)
+        Self(Vec::with_capacity(USUAL_BYTES)).text(table)
     }
 
     /// Adds a text column.
@@ -50,22 +54,24 @@ impl Checksum {
 
     /// Ends the row and returns 16 hexadecimal digits.
     pub(super) fn finish(self) -> String {
-        let digest = self.0.finish();
-        digest.as_ref().iter().take(KEPT_BYTES).fold(String::with_capacity(2 * KEPT_BYTES), |mut text, byte| {
-            text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?')));
-            text
-        })
+        digest(&SHA256, &self.0).as_ref().iter().take(KEPT_BYTES).fold(
+            String::with_capacity(2 * KEPT_BYTES),
+            |mut text, byte| {
+                text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('?')));
+                text
+            },
+        )
     }
 
     fn present(mut self, bytes: &[u8]) -> Self {
-        self.0.update(&[1]);
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
+        self.0.push(1);
+        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(bytes);
         self
     }
 
     fn null(mut self) -> Self {
-        self.0.update(&[0]);
+        self.0.push(0);
         self
     }
 }

@@ -76,8 +76,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Thread`] if the writer thread cannot be started.
     pub(crate) fn open(directory: &StateDirectory) -> Result<(Self, Loaded), StoreError> {
-        let opened = open::open(directory.path());
-        let loaded = opened.loaded.clone();
+        let (opened, loaded) = open::open(directory.path());
         let health = loaded.remotes.iter().cloned().map(RemoteHealth::from);
         let pending = Pending::new(opened.newest_entry, &loaded.peers, health);
         let status = StoreStatus {
@@ -86,7 +85,7 @@ impl Store {
             ..StoreStatus::default()
         };
         let shared = Arc::new(Shared::new(pending, status));
-        let writer = Writer::new(Arc::clone(&shared), directory.clone(), opened);
+        let writer = Writer::new(Arc::clone(&shared), directory.clone(), opened, &loaded);
         let (sender, done) = watch::channel(false);
         let thread = thread::Builder::new()
             .name("store".to_owned())

@@ -21,7 +21,6 @@ pub(super) struct Opened {
     pub(super) connection: Option<Connection>,
     /// Why nothing can be written.
     pub(super) fault: Option<Fault>,
-    pub(super) loaded: Loaded,
     /// Generation of the list of remotes.
     pub(super) generation: i64,
     /// Sequence of the newest history entry.
@@ -33,7 +32,7 @@ pub(super) struct Opened {
 /// The new epoch is in the database, synced, when this returns, unless there is a fault. It is the greatest of what the
 /// database knows plus one, what remotes.json knows plus one, and the Unix time in seconds; so it grows even if the
 /// database is lost, and if both are lost it grows unless the clock was set back as well.
-pub(super) fn open(directory: &Path) -> Opened {
+pub(super) fn open(directory: &Path) -> (Opened, Loaded) {
     let file = remotes_file::read(directory);
     let mut opening = Opening { directory, notices: Vec::new(), fault: None, rebuilt: false };
     let (mut connection, contents) = opening.obtain();
@@ -52,13 +51,8 @@ pub(super) fn open(directory: &Path) -> Opened {
         notices: opening.notices,
         degraded: opening.fault.as_ref().map(|fault| fault.sentence(directory)),
     };
-    Opened {
-        connection,
-        fault: opening.fault,
-        loaded,
-        generation: choice.generation,
-        newest_entry: contents.newest_entry,
-    }
+    let (generation, newest_entry) = (choice.generation, contents.newest_entry);
+    (Opened { connection, fault: opening.fault, generation, newest_entry }, loaded)
 }
 
 struct Opening<'a> {

@@ -46,6 +46,8 @@ pub(super) fn choose(contents: &Contents, damaged: bool, file: &Found) -> Choice
 fn from_database(list: RemoteList, generation: i64, file: &Found) -> Choice {
     let why = match file {
         Found::Intact(_) => None,
+        // A daemon killed in its first moments has not written it yet.
+        Found::Missing if generation == 0 => None,
         Found::Missing => Some("was missing".to_owned()),
         Found::Doubtful(_) => Some("was changed or damaged".to_owned()),
         Found::Unreadable(why) => Some(format!("could not be read ({why})")),

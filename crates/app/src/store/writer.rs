@@ -21,7 +21,7 @@ use super::fault::{Fault, StoreError};
 use super::lock::StateDirectory;
 use super::open::Opened;
 use super::pending::Batch;
-use super::record::{HistoryEntry, StoredRemote};
+use super::record::{HistoryEntry, Loaded, StoredRemote};
 use super::remote_list::Change;
 use super::remotes::{self, RemoteList};
 use super::remotes_file::{self, Document, Staged};
@@ -55,13 +55,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes over what was opened.
-    pub(super) fn new(shared: Arc<Shared>, directory: StateDirectory, opened: Opened) -> Self {
-        let Opened { connection, fault, loaded, generation, newest_entry: _ } = opened;
+    pub(super) fn new(shared: Arc<Shared>, directory: StateDirectory, opened: Opened, loaded: &Loaded) -> Self {
+        let Opened { connection, fault, generation, newest_entry: _ } = opened;
         Self {
             shared,
             directory,
             connection,
-            list: loaded.remotes.into_iter().map(|remote| (remote.key.clone(), remote)).collect(),
+            list: loaded.remotes.iter().map(|remote| (remote.key.clone(), remote.clone())).collect(),
             generation,
             epoch: loaded.epoch,
             unsaved: fault.is_some(),

@@ -129,7 +129,7 @@ async fn any_flipped_byte_leaves_the_remotes_intact() {
         bytes[position] ^= difference;
         fs::write(database(&scratch), &bytes).unwrap();
         fs::write(file(&scratch), &second_copy).unwrap();
-        let loaded = open::open(scratch.path()).loaded;
+        let loaded = open::open(scratch.path()).1;
         assert_eq!(keys(&loaded.remotes), expected_keys(30), "byte {position} ^ {difference}");
         assert!(loaded.remotes.iter().all(|found| found.host.starts_with("host-") && found.port == 8001));
         for found in &loaded.peers {

@@ -1,0 +1,92 @@
+//! `GET /metrics`: the counters in the OpenMetrics text format.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::api::error::ApiError;
+use crate::api::status;
+use crate::daemon::Daemon;
+use crate::view::StatusView;
+
+/// Answers with all numbers of the status.
+pub(crate) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Result<Response, ApiError> {
+    let axum::Json(view) = status::status(State(daemon)).await?;
+    let mut registry = Registry::with_prefix("kimchi_peers");
+    registry.register_collector(Box::new(Collector(view)));
+    let mut body = String::new();
+    // Writing to a string cannot fail.
+    let _ = text::encode(&mut body, &registry);
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
+}
+
+#[derive(Debug)]
+struct Collector(StatusView);
+
+impl prometheus_client::collector::Collector for Collector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let view = &self.0;
+        let datagrams = &view.datagrams;
+        counters(&mut encoder, "datagrams_received", "Datagrams taken", "kind", &datagrams.received)?;
+        counters(&mut encoder, "datagrams_sent", "Datagrams sent", "kind", &datagrams.sent)?;
+        counters(&mut encoder, "datagrams_dropped", "Datagrams dropped", "cause", &datagrams.dropped)?;
+        let single = [
+            ("datagrams_own", "Own datagrams heard back", datagrams.own),
+            ("datagrams_kernel_dropped", "Datagrams the kernel dropped for want of room", datagrams.kernel_dropped),
+            ("send_errors", "Datagrams that could not be sent", datagrams.send_errors),
+            ("sent_bytes", "Bytes of datagrams sent", datagrams.sent_bytes),
+            ("store_commits", "Transactions of the store", view.store.commits),
+            ("store_failed_commits", "Transactions of the store that failed", view.store.failed_commits),
+        ];
+        for (name, help, value) in single {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        peers(&mut encoder, &view.peers)?;
+        let gauges = [
+            ("links", "Links in use", view.links.len() as u64),
+            ("degraded", "Things that do not work", view.degraded.len() as u64),
+            ("store_pending", "Changes that wait for the store", view.store.pending),
+            ("store_database_bytes", "Size of the database", view.store.database_bytes),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: &BTreeMap<String, u64>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
+    for (key, value) in values {
+        ConstCounter::new(*value).encode(family.encode_family(&[(label, key.as_str())])?)?;
+    }
+    Ok(())
+}
+
+fn peers(encoder: &mut DescriptorEncoder<'_>, peers: &BTreeMap<String, u64>) -> fmt::Result {
+    let mut family =
+        encoder.encode_descriptor("peers", "Peers by origin and state", None, ConstGauge::new(0_i64).metric_type())?;
+    for (key, value) in peers {
+        let (origin, state) = key.split_once('_').unwrap_or((key, ""));
+        let gauge = ConstGauge::new(i64::try_from(*value).unwrap_or(i64::MAX));
+        gauge.encode(family.encode_family(&[("origin", origin), ("state", state)])?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Reading and changing the list of peers.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::api::error::ApiError;
+use crate::daemon::{Daemon, present};
+use crate::view::{AddRequest, HistoryView, Origin, PeerDetail, PeerState, PeerView, from_unix_milliseconds, rfc3339};
+
+/// History entries shown with one peer.
+const HISTORY_SHOWN: u32 = 50;
+
+/// `GET /peers`: the URLs of the peers that are there, in the very bytes in which Wok and Kimchi write theirs.
+pub(crate) async fn wok(State(daemon): State<Arc<Daemon>>, headers: HeaderMap) -> Response {
+    let mut urls: Vec<String> = Vec::new();
+    for peer in daemon.registry().views() {
+        // What the last run knew is there until the opposite is known.
+        let there = peer.state != PeerState::Down && !peer.url.is_empty();
+        if there && !urls.contains(&peer.url) {
+            urls.push(peer.url);
+        }
+    }
+    tagged(&headers, "application/json;charset=utf-8", wok_array(&urls))
+}
+
+/// A JSON array with each element on a line, indented by two, as Python's `json.dumps(indent=2, separators=(',', ':'))`.
+fn wok_array(urls: &[String]) -> String {
+    if urls.is_empty() {
+        return "[]".to_owned();
+    }
+    // A URL is built of plain characters only, so nothing in it needs an escape.
+    let lines: Vec<String> = urls.iter().map(|url| format!("  \"{url}\"")).collect();
+    format!("[\n{}\n]", lines.join(",\n"))
+}
+
+/// What a list may be narrowed to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Filter {
+    state: Option<PeerState>,
+    origin: Option<Origin>,
+    name: Option<String>,
+}
+
+impl Filter {
+    fn takes(&self, peer: &PeerView) -> bool {
+        self.state.is_none_or(|state| state == peer.state)
+            && self.origin.is_none_or(|origin| origin == peer.origin)
+            && self.name.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(&peer.name))
+    }
+}
+
+/// `GET /v1/peers`
+pub(crate) async fn list(
+    State(daemon): State<Arc<Daemon>>,
+    filter: Result<Query<Filter>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let Query(filter) = filter.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
+    daemon.refresh().await;
+    let mut peers = daemon.registry().views();
+    peers.retain(|peer| filter.takes(peer));
+    let body = serde_json::to_string(&peers).unwrap_or_default();
+    Ok(tagged(&headers, "application/json", body))
+}
+
+/// An answer with an entity tag made of its bytes; 304 where the asker has those bytes already.
+fn tagged(headers: &HeaderMap, content_type: &'static str, body: String) -> Response {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    let tag = format!("\"{:016x}\"", hasher.finish());
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fresh = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*");
+    let tags = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    if fresh {
+        return (StatusCode::NOT_MODIFIED, tags).into_response();
+    }
+    (tags, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// `GET /v1/peers/{id}`
+pub(crate) async fn show(
+    State(daemon): State<Arc<Daemon>>,
+    Path(id): Path<String>,
+) -> Result<Json<PeerDetail>, ApiError> {
+    daemon.refresh().await;
+    let links = daemon.discovery.status().await.map_err(|_| ApiError::ended())?.links;
+    let interface = |index: u32| links.iter().find(|link| link.index == index).map(|link| link.name.clone());
+    let detail = {
+        let registry = daemon.registry();
+        let local = registry.local(&id).map(|row| PeerDetail {
+            peer: present::local(row),
+            conflict: present::conflict(&row.peer),
+            failure: None,
+            evidence: present::evidence(&row.peer, interface),
+            certificate: None,
+            history: Vec::new(),
+        });
+        let remote = registry.remote(&id).map(|row| PeerDetail {
+            peer: present::remote(row),
+            conflict: None,
+            failure: row.failure.clone(),
+            evidence: Vec::new(),
+            certificate: row.stored.certificate.clone(),
+            history: Vec::new(),
+        });
+        local.or(remote)
+    };
+    let mut detail = detail.ok_or_else(|| ApiError::no_such_peer(&id))?;
+    detail.history = history(&daemon, id).await;
+    Ok(Json(detail))
+}
+
+async fn history(daemon: &Daemon, id: String) -> Vec<HistoryView> {
+    // A store that cannot be read is told in the status; the peer is shown all the same.
+    let entries = daemon.store.history(Some(id), HISTORY_SHOWN).await.unwrap_or_default();
+    let view = |entry: crate::store::HistoryEntry| HistoryView {
+        time: rfc3339(from_unix_milliseconds(entry.time)),
+        event: entry.event,
+        cause: entry.cause,
+        address: entry.address,
+    };
+    entries.into_iter().map(view).collect()
+}
+
+/// `POST /v1/peers`
+pub(crate) async fn add(
+    State(daemon): State<Arc<Daemon>>,
+    body: Result<Json<AddRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<PeerView>), ApiError> {
+    let Json(request) = body.map_err(|error| ApiError::new(error.status(), "KPAPI0400", error.body_text()))?;
+    let peer = daemon.add(&request).await?;
+    Ok((StatusCode::CREATED, Json(peer)))
+}
+
+/// `DELETE /v1/peers/{id}`
+pub(crate) async fn remove(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
+    daemon.remove(&id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/search`
+pub(crate) async fn search(State(daemon): State<Arc<Daemon>>) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
+    daemon.discovery.search().await.map_err(|_| ApiError::ended())?;
+    daemon.monitor.check_all_now();
+    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "accepted": true }))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_are_those_of_wok() {
+        assert_eq!(wok_array(&[]), "[]");
+        let urls = ["https://kvm-1:8001".to_owned(), "https://kvm-2:8001".to_owned()];
+        assert_eq!(wok_array(&urls), "[\n  \"https://kvm-1:8001\",\n  \"https://kvm-2:8001\"\n]");
+    }
+
+    #[test]
+    fn a_known_entity_is_not_sent_again() {
+        let first = tagged(&HeaderMap::new(), "application/json", "[]".to_owned());
+        let tag = first.headers()[header::ETAG].clone();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_NONE_MATCH, tag);
+        assert_eq!(tagged(&headers, "application/json", "[]".to_owned()).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(tagged(&headers, "application/json", "[1]".to_owned()).status(), StatusCode::OK);
+    }
+}

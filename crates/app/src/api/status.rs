@@ -1,0 +1,113 @@
+//! This host and how its daemon is doing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use kimchi_peers::{Choice, Status, wall_clock};
+
+use crate::api::error::ApiError;
+use crate::daemon::{Daemon, present};
+use crate::view::{DatagramsView, InterfaceView, LinkView, SelfView, StatusView, StoreView, rfc3339};
+
+/// `GET /v1/self`
+pub(crate) async fn myself(State(daemon): State<Arc<Daemon>>) -> Result<Json<SelfView>, ApiError> {
+    let status = daemon.discovery.status().await.map_err(|_| ApiError::ended())?;
+    let addresses = status.links.iter().filter_map(|link| link.address).map(|address| address.to_string());
+    Ok(Json(SelfView {
+        id: status.identity.id.to_string(),
+        name: status.profile.name.to_string(),
+        epoch: status.identity.epoch,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        addresses: addresses.collect(),
+        http_port: status.profile.http_port,
+        https_port: status.profile.https_port,
+        facts: present::facts(&status.profile.facts),
+    }))
+}
+
+/// `GET /v1/status`
+pub(crate) async fn status(State(daemon): State<Arc<Daemon>>) -> Result<Json<StatusView>, ApiError> {
+    let status = daemon.discovery.status().await.map_err(|_| ApiError::ended())?;
+    let degraded = daemon.degraded().await;
+    let api = daemon.listening().addresses.clone();
+    Ok(Json(StatusView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        name: status.profile.name.to_string(),
+        id: status.identity.id.to_string(),
+        started: rfc3339(daemon.started),
+        state_dir: daemon.state_dir.display().to_string(),
+        api,
+        degraded,
+        peers: peers_by_state(&daemon),
+        links: status.links.iter().map(link).collect(),
+        interfaces: status.interfaces.iter().map(interface).collect(),
+        store: store(&daemon),
+        datagrams: datagrams(status),
+    }))
+}
+
+/// `GET /healthz`
+pub(crate) async fn health(State(daemon): State<Arc<Daemon>>) -> Json<serde_json::Value> {
+    let degraded = daemon.degraded().await;
+    let status = if degraded.is_empty() { "ok" } else { "degraded" };
+    Json(serde_json::json!({ "status": status, "degraded": degraded }))
+}
+
+/// Rows by origin and state, such as `local_up`; all of them, so that a reader sees the zeros.
+pub(crate) fn peers_by_state(daemon: &Daemon) -> BTreeMap<String, u64> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for origin in ["local", "remote"] {
+        for state in ["up", "suspect", "down", "unknown"] {
+            counts.insert(format!("{origin}_{state}"), 0);
+        }
+    }
+    for peer in daemon.registry().views() {
+        *counts.entry(format!("{}_{}", peer.origin.as_str(), peer.state.as_str())).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn link(link: &kimchi_peers::LinkStatus) -> LinkView {
+    LinkView {
+        name: link.name.clone(),
+        address: link.address.as_ref().map(IpAddr::to_string),
+        heard_self: link.heard_self.map(|at| rfc3339(wall_clock(at))),
+    }
+}
+
+fn interface(interface: &kimchi_peers::InterfaceChoice) -> InterfaceView {
+    InterfaceView {
+        name: interface.name.clone(),
+        used: interface.choice == Choice::Used,
+        why: interface.choice.as_str().to_owned(),
+    }
+}
+
+fn store(daemon: &Daemon) -> StoreView {
+    let status = daemon.store.status();
+    StoreView {
+        pending: status.pending as u64,
+        commits: status.commits,
+        failed_commits: status.failed_commits,
+        database_bytes: status.database_bytes,
+    }
+}
+
+fn datagrams(status: Status) -> DatagramsView {
+    let counters = status.counters;
+    let by_kind = |counts: BTreeMap<kimchi_peers::Kind, u64>| {
+        counts.into_iter().map(|(kind, count)| (kind.as_str().to_owned(), count)).collect()
+    };
+    DatagramsView {
+        received: by_kind(counters.received),
+        sent: by_kind(counters.sent),
+        sent_bytes: counters.sent_bytes,
+        dropped: counters.dropped.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
+        own: counters.own,
+        kernel_dropped: status.kernel_drops,
+        send_errors: status.send_errors,
+    }
+}

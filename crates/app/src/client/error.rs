@@ -1,0 +1,144 @@
+//! Why the daemon did not do what it was asked, and what that means for the exit status.
+
+use std::io;
+use std::path::PathBuf;
+
+use hyper::StatusCode;
+use thiserror::Error;
+
+use crate::client::address::ApiAddress;
+use crate::failure::{FAILED, Failure, NO_DAEMON, NO_SUCH_PEER, Stop};
+use crate::output::printable;
+
+/// Candidates that are named when a text fits several peers.
+const CANDIDATES_SHOWN: usize = 10;
+
+/// Why the daemon did not do what it was asked.
+#[derive(Debug, Error)]
+pub(crate) enum ClientError {
+    /// What was given as the API's address is none.
+    #[error("{0} is no address of an API: use HOST:PORT with a numeric address or localhost, or unix:PATH")]
+    Address(String),
+    /// Nobody accepts connections at any of the addresses.
+    #[error("no daemon reached; tried {}", tried(.0))]
+    Unreachable(Vec<(ApiAddress, io::ErrorKind)>),
+    /// The connection ended within an exchange.
+    #[error("the daemon at {0} broke off: {1}")]
+    Broken(ApiAddress, hyper::Error),
+    /// The daemon accepted the connection and then took too long.
+    #[error("the daemon at {0} does not answer")]
+    Silent(ApiAddress),
+    /// Something else answers there.
+    #[error("what answers at {0} is not this version of kimchi-peers: {1}")]
+    Foreign(ApiAddress, String),
+    /// No peer fits.
+    #[error("no such peer: {0}")]
+    NoSuchPeer(String),
+    /// Several peers fit.
+    #[error("{given} fits several peers: {}", listed(.candidates))]
+    Ambiguous {
+        /// What was given.
+        given: String,
+        /// Name and id of each peer that fits.
+        candidates: Vec<String>,
+    },
+    /// The daemon refuses.
+    #[error("{reason}")]
+    Refused {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The daemon's sentence.
+        reason: String,
+        /// How it was asked.
+        credential: Credential,
+    },
+}
+
+/// What a request carried to prove that it may change something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// Nothing was needed, or the Unix socket tells who asks.
+    Unneeded,
+    /// The token in this file.
+    Sent(PathBuf),
+    /// Nothing, because this file could not be read.
+    Unreadable(PathBuf, io::ErrorKind),
+    /// Nothing, because the token would have left this host in clear.
+    Withheld,
+}
+
+impl ClientError {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Unreachable(_) => NO_DAEMON,
+            Self::NoSuchPeer(_) => NO_SUCH_PEER,
+            Self::Address(_)
+            | Self::Broken(..)
+            | Self::Silent(_)
+            | Self::Foreign(..)
+            | Self::Ambiguous { .. }
+            | Self::Refused { .. } => FAILED,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable(_) => Some("start one with: kimchi-peers run".to_owned()),
+            Self::NoSuchPeer(_) => Some("see all of them with: kimchi-peers list --all".to_owned()),
+            Self::Ambiguous { .. } => Some("give more of the name, or the id".to_owned()),
+            Self::Foreign(..) => Some("give the daemon's address with --api".to_owned()),
+            Self::Refused { status, credential, .. } if is_about_rights(*status) => credential.hint(),
+            Self::Address(_) | Self::Broken(..) | Self::Silent(_) | Self::Refused { .. } => None,
+        }
+    }
+}
+
+impl Credential {
+    fn hint(&self) -> Option<String> {
+        let socket = "or use the daemon's socket: --api unix:PATH";
+        match self {
+            Self::Unneeded => None,
+            Self::Sent(path) => {
+                Some(format!("the token of {} is not this daemon's; give its --state-dir, {socket}", path.display()))
+            }
+            Self::Unreadable(path, why) => {
+                let cause = format!("changes need the token of {}: {why}", path.display());
+                let cure = if *why == io::ErrorKind::PermissionDenied { "use sudo" } else { "give --state-dir" };
+                Some(format!("{cause}; {cure}, {socket}"))
+            }
+            Self::Withheld => Some("the token is sent only to this host itself; ask a daemon on loopback".to_owned()),
+        }
+    }
+}
+
+/// Whether the daemon wants to know who asks.
+pub(crate) fn is_about_rights(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        // The daemon's sentences may quote names from the network.
+        let hint = error.hint().map(|hint| printable(&hint).into_owned());
+        Self { status: error.status(), message: printable(&error.to_string()).into_owned(), hint }
+    }
+}
+
+impl From<ClientError> for Stop {
+    fn from(error: ClientError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+fn tried(addresses: &[(ApiAddress, io::ErrorKind)]) -> String {
+    let all: Vec<_> = addresses.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+    all.join(" and ")
+}
+
+fn listed(candidates: &[String]) -> String {
+    let shown = candidates.iter().take(CANDIDATES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match candidates.len().checked_sub(CANDIDATES_SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

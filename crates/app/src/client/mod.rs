@@ -1,0 +1,235 @@
+//! The command line's side of the API.
+//!
+//! Every question is a connection of its own: a command asks once or twice, and a kept connection would only be one
+//! more thing that can break.
+
+mod address;
+mod connect;
+mod error;
+mod events;
+mod known;
+mod resolve;
+mod sse;
+#[cfg(test)]
+pub(crate) mod tests;
+mod token;
+
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use crate::cli::Connection;
+use crate::view::{AddRequest, ErrorView, PeerDetail, PeerView, StatusView};
+
+pub(crate) use address::ApiAddress;
+pub(crate) use error::{ClientError, Credential};
+pub(crate) use events::{Followed, Follower};
+pub(crate) use known::Known;
+pub(crate) use resolve::resolve;
+pub(crate) use token::{Token, state_directory};
+
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// Far more than the list of the greatest network.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// The daemon as the command line sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    addresses: Vec<ApiAddress>,
+    token: Token,
+}
+
+/// What to ask.
+struct Question<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<Vec<u8>>,
+    /// The event after which a stream of events is to go on.
+    after: Option<&'a str>,
+}
+
+impl<'a> Question<'a> {
+    const fn new(method: Method, path: &'a str) -> Self {
+        Self { method, path, body: None, after: None }
+    }
+}
+
+impl Client {
+    /// Finds out where the daemon is to be; whether it is there shows with the first question.
+    pub(crate) fn find(connection: &Connection) -> Result<Self, ClientError> {
+        let variable = |name: &str| std::env::var_os(name);
+        let is_root = nix::unistd::geteuid().is_root();
+        let directory = state_directory(connection.state_dir.as_ref(), is_root, variable);
+        Ok(Self { addresses: ApiAddress::candidates(connection, variable)?, token: Token::read(&directory) })
+    }
+
+    /// All peers in all states.
+    pub(crate) async fn peers(&self) -> Result<Vec<PeerView>, ClientError> {
+        self.read("/v1/peers").await
+    }
+
+    /// One peer with what led to its row.
+    pub(crate) async fn peer(&self, id: &str) -> Result<PeerDetail, ClientError> {
+        self.read(&peer_path(id)).await.map_err(|error| not_found(error, id))
+    }
+
+    /// How the daemon is doing.
+    pub(crate) async fn status(&self) -> Result<StatusView, ClientError> {
+        self.read("/v1/status").await
+    }
+
+    /// Keeps a host for good.
+    pub(crate) async fn add(&self, request: &AddRequest) -> Result<PeerView, ClientError> {
+        let body = serde_json::to_vec(request).unwrap_or_default();
+        let question = Question { body: Some(body), ..Question::new(Method::POST, "/v1/peers") };
+        let (address, bytes) = self.ask(question).await?;
+        parse(&address, &bytes)
+    }
+
+    /// Forgets a peer.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), ClientError> {
+        let asked = self.ask(Question::new(Method::DELETE, &peer_path(id))).await;
+        asked.map(drop).map_err(|error| not_found(error, id))
+    }
+
+    /// Has the daemon ask the network who is there.
+    pub(crate) async fn search(&self) -> Result<(), ClientError> {
+        self.ask(Question::new(Method::POST, "/v1/search")).await.map(drop)
+    }
+
+    /// The stream of events after the one of this id, or from now on. Its body has no limit in time.
+    pub(crate) async fn events(&self, after: Option<&str>) -> Result<Response<Incoming>, ClientError> {
+        let question = Question { after, ..Question::new(Method::GET, "/v1/events") };
+        let (address, credential, answer) = in_time(&self.addresses, self.exchange(question)).await?;
+        if answer.status() == StatusCode::OK {
+            return Ok(answer);
+        }
+        let (status, bytes) = in_time(&self.addresses, whole(&address, answer)).await?;
+        Err(refused(address, status, &bytes, credential))
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let (address, bytes) = self.ask(Question::new(Method::GET, path)).await?;
+        parse(&address, &bytes)
+    }
+
+    async fn ask(&self, question: Question<'_>) -> Result<(ApiAddress, Bytes), ClientError> {
+        let asked = async {
+            let (address, credential, answer) = self.exchange(question).await?;
+            let (status, bytes) = whole(&address, answer).await?;
+            if status.is_success() { Ok((address, bytes)) } else { Err(refused(address, status, &bytes, credential)) }
+        };
+        in_time(&self.addresses, asked).await
+    }
+
+    async fn exchange(
+        &self,
+        question: Question<'_>,
+    ) -> Result<(ApiAddress, Credential, Response<Incoming>), ClientError> {
+        let (address, mut sender) = connect::connect(&self.addresses).await?;
+        let credential = self.credential(&address, &question.method);
+        let request = self.request(question, &address, &credential)?;
+        match sender.send_request(request).await {
+            Ok(answer) => Ok((address, credential, answer)),
+            Err(error) => Err(ClientError::Broken(address, error)),
+        }
+    }
+
+    fn credential(&self, address: &ApiAddress, method: &Method) -> Credential {
+        if *method == Method::GET || matches!(address, ApiAddress::Unix(_)) {
+            return Credential::Unneeded;
+        }
+        if !address.is_on_this_host() {
+            return Credential::Withheld;
+        }
+        match &self.token.text {
+            Ok(_) => Credential::Sent(self.token.path.clone()),
+            Err(why) => Credential::Unreadable(self.token.path.clone(), *why),
+        }
+    }
+
+    fn request(
+        &self,
+        question: Question<'_>,
+        address: &ApiAddress,
+        credential: &Credential,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let host = match address {
+            ApiAddress::Tcp(address) => address.to_string(),
+            ApiAddress::Unix(_) => "localhost".to_owned(),
+        };
+        let stream = question.path == "/v1/events";
+        let accepted = if stream { "text/event-stream" } else { "application/json" };
+        let mut request = Request::builder()
+            .method(question.method)
+            .uri(question.path)
+            .header(header::HOST, host)
+            .header(header::USER_AGENT, concat!("kimchi-peers/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, accepted);
+        if let (Credential::Sent(_), Ok(token)) = (credential, &self.token.text) {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if question.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(after) = question.after {
+            request = request.header("last-event-id", after);
+        }
+        let body = Full::new(Bytes::from(question.body.unwrap_or_default()));
+        // Only the id of an event could be unfit for a header, and it came from there.
+        request.body(body).map_err(|error| ClientError::Foreign(address.clone(), error.to_string()))
+    }
+}
+
+async fn in_time<T>(
+    addresses: &[ApiAddress],
+    asked: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    let silent = || ClientError::Silent(addresses.first().cloned().unwrap_or(ApiAddress::Unix("?".into())));
+    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(silent()))
+}
+
+async fn whole(address: &ApiAddress, answer: Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| match error.downcast::<hyper::Error>() {
+        Ok(error) => ClientError::Broken(address.clone(), *error),
+        Err(error) => ClientError::Foreign(address.clone(), error.to_string()),
+    };
+    Ok((status, body.map_err(broken)?.to_bytes()))
+}
+
+fn parse<T: DeserializeOwned>(address: &ApiAddress, bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::Foreign(address.clone(), error.to_string()))
+}
+
+fn refused(address: ApiAddress, status: StatusCode, bytes: &[u8], credential: Credential) -> ClientError {
+    match serde_json::from_slice::<ErrorView>(bytes) {
+        Ok(error) => ClientError::Refused { status, reason: error.reason, credential },
+        Err(_) => ClientError::Foreign(address, format!("it says {status}")),
+    }
+}
+
+/// A peer can go between the look at the list and the question about it.
+fn not_found(error: ClientError, id: &str) -> ClientError {
+    match error {
+        ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => ClientError::NoSuchPeer(id.to_owned()),
+        other => other,
+    }
+}
+
+/// The path of one peer, its id as one segment.
+fn peer_path(id: &str) -> String {
+    let mut path = "/v1/peers/".to_owned();
+    for byte in id.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}

@@ -1,0 +1,194 @@
+//! `demo`: several peers on this machine's loopback, so that anybody sees it work in ten seconds.
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kimchi_peers::{Config, Discovery, HostKey, HostKeyError, StartError};
+
+use crate::api::{self, Listener};
+use crate::cli::DemoArguments;
+use crate::daemon::journal::Next;
+use crate::daemon::{self, Daemon, Placement};
+use crate::failure::Failure;
+use crate::settings::{ApiAddress, Settings};
+use crate::view::EventView;
+
+/// The network of the demo: loopback addresses that nothing else is likely to use.
+const NETWORK: [u8; 3] = [127, 132, 0];
+/// Time between two starts, slow enough to watch.
+const START_INTERVAL: Duration = Duration::from_millis(300);
+/// A pause after which one peer leaves, to show a goodbye.
+const LEAVE_AFTER: Duration = Duration::from_secs(2);
+/// Towns for the invented names.
+const TOWNS: [&str; 16] = [
+    "seoul", "busan", "incheon", "daegu", "daejeon", "gwangju", "suwon", "ulsan", "jeju", "jeonju", "gyeongju", "sokcho",
+    "andong", "mokpo", "pohang", "yeosu",
+];
+
+/// Runs the demo until Ctrl-C or its time is over.
+pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
+    let scratch = Scratch::new()?;
+    // Every demo has a port of its own, so that two of them, or a real daemon, do not meet.
+    let port = free_port()?;
+    let settings = Settings {
+        name: name(0),
+        interfaces: vec!["lo".to_owned()],
+        port,
+        state_dir: scratch.0.clone(),
+        api: vec![ApiAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
+        api_optional_socket: None,
+        ..Settings::default()
+    };
+    let placement = Placement { address: Some(address(0)) };
+    let (first, sources) = Daemon::start(settings.clone(), placement).await?;
+    let first = Arc::new(first);
+    let listener = api::open(&settings.api[0], None).await?;
+    let api_address = listener.address();
+    first.listening().addresses = vec![api_address.clone()];
+    introduce(arguments.hosts, &api_address, &scratch.0)?;
+    tokio::spawn(daemon::feed::run(Arc::clone(&first), sources));
+    tokio::spawn(serve(listener, Arc::clone(&first)));
+    tokio::spawn(print_events(Arc::clone(&first)));
+    let ended = tokio::select! {
+        played = play(arguments.hosts, port, arguments.duration) => played,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    first.stop().await;
+    ended
+}
+
+async fn serve(listener: Listener, daemon: Arc<Daemon>) {
+    api::serve(vec![listener], api::router(daemon)).await;
+}
+
+fn introduce(hosts: u8, api: &str, state: &Path) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{hosts} peers on this machine's loopback; nothing leaves it. This is what {} sees.", name(0))?;
+    writeln!(out, "Ask it from another terminal:\n")?;
+    writeln!(out, "  kimchi-peers list --api {api}")?;
+    writeln!(out, "  kimchi-peers add kvm9.example.org --api {api} --state-dir {}", state.display())?;
+    writeln!(out, "  curl http://{api}/peers\n")?;
+    out.flush()
+}
+
+/// Starts the others one by one, lets one leave and come back, then waits.
+async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Failure> {
+    let end = duration.map(|duration| tokio::time::Instant::now() + duration);
+    let story = async {
+        let mut others = Vec::new();
+        for number in 1..hosts {
+            others.push(start_other(number, port)?);
+            tokio::time::sleep(START_INTERVAL).await;
+        }
+        tokio::time::sleep(LEAVE_AFTER).await;
+        if let Some(leaving) = others.pop() {
+            leaving.shutdown().await;
+            tokio::time::sleep(LEAVE_AFTER).await;
+            others.push(start_other(hosts - 1, port)?);
+        }
+        if end.is_none() {
+            writeln!(io::stdout(), "Ctrl-C ends the demo.")?;
+        }
+        std::future::pending::<Result<(), Failure>>().await
+    };
+    match end {
+        Some(end) => tokio::time::timeout_at(end, story).await.unwrap_or(Ok(())),
+        None => story.await,
+    }
+}
+
+fn start_other(number: u8, port: u16) -> Result<Discovery, Failure> {
+    let key = HostKey::generate()?;
+    let mut config = Config::with_key(&name(number), &key).map_err(|error| plain(&error))?;
+    config.interfaces = vec!["lo".to_owned()];
+    config.address = Some(address(number));
+    config.port = port;
+    Ok(Discovery::start(config)?)
+}
+
+fn name(number: u8) -> String {
+    let town = TOWNS[usize::from(number) % TOWNS.len()];
+    match usize::from(number) / TOWNS.len() {
+        0 => format!("kvm-{town}"),
+        round => format!("kvm-{town}-{}", round + 1),
+    }
+}
+
+fn address(number: u8) -> IpAddr {
+    let [first, second, third] = NETWORK;
+    IpAddr::V4(Ipv4Addr::new(first, second, third, number + 1))
+}
+
+/// A UDP port that nothing uses now.
+fn free_port() -> io::Result<u16> {
+    Ok(std::net::UdpSocket::bind((address(0), 0))?.local_addr()?.port())
+}
+
+async fn print_events(daemon: Arc<Daemon>) {
+    let (mut news, mut position) = {
+        let registry = daemon.registry();
+        (registry.journal.subscribe(), registry.journal.end())
+    };
+    let start = tokio::time::Instant::now();
+    loop {
+        news.mark_unchanged();
+        let next = daemon.registry().journal.after(position);
+        match next {
+            Next::Event(at, event) => {
+                position = at;
+                print_event(start.elapsed(), &event);
+            }
+            Next::Resync(at) => position = at,
+            Next::Nothing => {
+                if news.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn print_event(since_start: Duration, event: &EventView) {
+    let Some(peer) = &event.peer else { return };
+    let reason = peer.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    // Names were checked when they came in, so they can be printed.
+    let line = format!("{:6.1}s  {:8} {:16} {}{reason}", since_start.as_secs_f64(), event.event, peer.name, peer.url);
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// A directory that goes away with the demo.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("kimchi-peers-demo-{}", std::process::id()));
+        // Fails where somebody put something there before us.
+        std::fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn plain(error: &dyn std::error::Error) -> Failure {
+    Failure { status: 1, message: error.to_string(), hint: None }
+}
+
+impl From<HostKeyError> for Failure {
+    fn from(error: HostKeyError) -> Self {
+        plain(&error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        plain(&error)
+    }
+}

@@ -1,0 +1,89 @@
+//! `list`: who is there.
+
+use std::time::SystemTime;
+
+use crate::cli::{Connection, ListArguments, Output};
+use crate::client::Client;
+use crate::failure::{Failure, Stop, finish};
+use crate::output::{Screen, is_there, peers, sorted};
+use crate::view::{Origin, PeerView};
+
+/// Prints the peers.
+pub(crate) async fn run(arguments: &ListArguments, connection: &Connection) -> Result<(), Failure> {
+    let client = Client::find(connection)?;
+    finish(list(&client, arguments, &mut Screen::of_process()).await)
+}
+
+async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -> Result<(), Stop> {
+    let all = client.peers().await?;
+    let known = all.len();
+    let chosen = sorted(all.into_iter().filter(|peer| is_wanted(peer, arguments)).collect());
+    if chosen.is_empty() && matches!(arguments.output, Output::Table | Output::Wide) {
+        screen.say(none_of(known));
+        return Ok(());
+    }
+    let text = peers(&chosen, arguments.output, screen.surface, SystemTime::now())?;
+    screen.data(&text)
+}
+
+/// A host that was added by hand shows in whatever state, so that nobody wonders where it is; a program that wants
+/// somebody to talk to gets only who is there.
+fn is_wanted(peer: &PeerView, arguments: &ListArguments) -> bool {
+    let for_programs = matches!(arguments.output, Output::Urls | Output::Names);
+    arguments.all || is_there(peer) || (peer.origin == Origin::Remote && !for_programs)
+}
+
+const fn none_of(known: usize) -> &'static str {
+    if known == 0 {
+        "no peers yet; ask the network again with `kimchi-peers search`, or add one with `kimchi-peers add HOST`"
+    } else {
+        "no peers are there now; see those that are down with `kimchi-peers list --all`"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::{Api, peer, remote};
+    use crate::output::{Surface, Written};
+    use crate::view::PeerState;
+
+    fn several() -> Vec<PeerView> {
+        let mut down = peer("kvm-2", "10.0.0.2");
+        down.state = PeerState::Down;
+        down.reason = Some("left".to_owned());
+        let mut lab = remote("lab.example.org");
+        lab.state = PeerState::Down;
+        vec![peer("kvm-10", "10.0.0.10"), lab, down, peer("kvm-3", "10.0.0.3")]
+    }
+
+    async fn listed(all: bool, output: Output, peers: Vec<PeerView>) -> (String, String) {
+        let api = Api::start(vec![("GET /v1/peers", 200, serde_json::to_string(&peers).unwrap())]).await;
+        let (mut screen, data, words): (Screen, Written, Written) = Screen::in_memory(Surface::default());
+        list(&api.client(), &ListArguments { all, output }, &mut screen).await.unwrap();
+        (data.text(), words.text())
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_is_down_shows_where_it_helps() {
+        let names = |text: &str| {
+            text.lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let table = listed(false, Output::Table, several()).await.0;
+        assert_eq!(names(&table), ["kvm-3", "kvm-10", "lab.example.org"]);
+        let table = listed(true, Output::Table, several()).await.0;
+        assert_eq!(names(&table), ["kvm-2", "kvm-3", "kvm-10", "lab.example.org"]);
+        assert_eq!(listed(false, Output::Names, several()).await.0, "kvm-3\nkvm-10\n");
+        assert_eq!(listed(true, Output::Urls, several()).await.0.lines().count(), 4);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_empty_list_is_words_for_people_and_data_for_programs() {
+        let (data, words) = listed(false, Output::Table, vec![]).await;
+        assert!(data.is_empty() && words.starts_with("no peers yet; "), "{words}");
+        assert!(listed(false, Output::Wide, several()[2..3].to_vec()).await.1.contains("--all"));
+        assert_eq!(listed(false, Output::Json, vec![]).await, ("[]\n".to_owned(), String::new()));
+        assert_eq!(listed(false, Output::Names, vec![]).await, (String::new(), String::new()));
+        assert!(listed(false, Output::Csv, vec![]).await.0.starts_with("id,name,"));
+    }
+}

@@ -1,0 +1,201 @@
+//! `run`: the daemon in the foreground.
+
+use std::io::{self, Write as _};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::api::{self, Listener};
+use crate::cli::{Connection, RunArguments};
+use crate::daemon::journal::{Next, Position};
+use crate::daemon::{self, Daemon, Placement};
+use crate::failure::Failure;
+use crate::logging;
+use crate::settings::{ApiAddress, Loaded, Settings};
+use crate::view::EventView;
+
+/// What the daemon may take to end: longer than goodbye and last write, shorter than an administrator's patience.
+const STOP_LIMIT: Duration = Duration::from_millis(1800);
+
+/// Runs until a signal ends it.
+pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Result<(), Failure> {
+    let mut loaded = Settings::load(arguments, connection)?;
+    logging::start(loaded.settings.log.into());
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Before anything takes long, so that no signal ends the daemon without a goodbye.
+    let mut signals = Signals::new()?;
+    let (daemon, sources) = Daemon::start(loaded.settings.clone(), Placement::default()).await?;
+    let daemon = Arc::new(daemon);
+    let listeners = open_api(&daemon, &loaded.settings).await?;
+    let start = daemon.registry().journal.end();
+    if arguments.events {
+        print_line(&EventView { event: "ready".to_owned(), time: daemon::present::now(), peer: None });
+        tokio::spawn(print_events(Arc::clone(&daemon), start));
+    }
+    tokio::spawn(daemon::feed::run(Arc::clone(&daemon), sources));
+    tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
+    tell_ready(&daemon);
+    loop {
+        match signals.next().await {
+            Wish::Stop => break,
+            Wish::Reload => reload(&daemon, &mut loaded).await,
+        }
+    }
+    notify(&[NotifyState::Stopping]);
+    tracing::info!("saying goodbye");
+    tokio::select! {
+        ended = tokio::time::timeout(STOP_LIMIT, daemon.stop()) => {
+            if ended.is_err() {
+                tracing::warn!("ended without waiting for everything");
+            }
+        }
+        // Asked twice: at once.
+        () = signals.stop_again() => {}
+    }
+    Ok(())
+}
+
+/// Opens what the settings name. One that was asked for and cannot be opened is an error; of the defaults one is enough.
+async fn open_api(daemon: &Daemon, settings: &Settings) -> Result<Vec<Listener>, Failure> {
+    let group = settings.api_group.as_deref();
+    let mut listeners = Vec::new();
+    for address in &settings.api {
+        let listener = api::open(address, group).await.map_err(|error| Failure {
+            status: 1,
+            message: format!("cannot open the API on {address}: {error}"),
+            hint: Some("choose another address with --api, or see who holds it with: ss -lntp".to_owned()),
+        })?;
+        listeners.push(listener);
+    }
+    if let Some(path) = &settings.api_optional_socket {
+        let address = ApiAddress::Unix(path.clone());
+        match api::open(&address, group).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => tracing::debug!(%address, %error, "going without the optional socket"),
+        }
+    }
+    daemon.listening().addresses = listeners.iter().map(Listener::address).collect();
+    Ok(listeners)
+}
+
+fn tell_ready(daemon: &Daemon) {
+    let settings = daemon.settings();
+    let addresses = daemon.listening().addresses.join(", ");
+    tracing::info!(
+        name = %settings.name,
+        api = %addresses,
+        state = %daemon.state_dir.display(),
+        "ready; see who is there with: kimchi-peers list"
+    );
+    notify(&[NotifyState::Ready]);
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    // Nobody listening is the normal case outside of systemd.
+    let _ = sd_notify::notify(states);
+}
+
+/// Prints what the journal gets from `position` on.
+async fn print_events(daemon: Arc<Daemon>, mut position: Position) {
+    let mut news = daemon.registry().journal.subscribe();
+    loop {
+        news.mark_unchanged();
+        let next = daemon.registry().journal.after(position);
+        match next {
+            Next::Event(at, event) => {
+                position = at;
+                print_line(&event);
+            }
+            Next::Resync(at) => position = at,
+            Next::Nothing => {
+                if news.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn print_line(event: &EventView) {
+    let line = serde_json::to_string(event).unwrap_or_default();
+    let mut out = io::stdout().lock();
+    // A reader that went away is no reason to stop discovery.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Takes over the changed settings, all or none.
+async fn reload(daemon: &Daemon, loaded: &mut Loaded) {
+    notify(&[NotifyState::Reloading]);
+    match loaded.reload() {
+        Ok(reload) => {
+            for change in &reload.changed {
+                tracing::info!(key = change.key, before = %change.before, after = %change.after, "setting changed");
+            }
+            if !reload.needs_restart.is_empty() {
+                tracing::warn!(keys = %reload.needs_restart.join(", "), "these settings change with a restart only");
+            }
+            apply(daemon, &reload.loaded.settings).await;
+            *loaded = reload.loaded;
+            tracing::info!(changed = reload.changed.len(), "configuration reloaded");
+        }
+        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    }
+    notify(&[NotifyState::Ready]);
+}
+
+async fn apply(daemon: &Daemon, settings: &Settings) {
+    logging::change(settings.log.into());
+    *daemon.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+    match daemon::profile(settings) {
+        Ok(profile) => drop(daemon.discovery.set_profile(profile).await),
+        Err(error) => tracing::error!(%error, "the name stays as it was"),
+    }
+    let _ = daemon.discovery.set_interfaces(settings.interfaces.clone()).await;
+}
+
+/// What a signal asks for.
+enum Wish {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure { status: 1, message: format!("cannot listen to signals: {error}"), hint: None })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hangup.recv() => Wish::Reload,
+        }
+    }
+
+    async fn stop_again(&mut self) {
+        while matches!(self.next().await, Wish::Reload) {}
+    }
+}
+
+impl From<daemon::StartFailure> for Failure {
+    fn from(error: daemon::StartFailure) -> Self {
+        Self { status: 1, message: error.to_string(), hint: None }
+    }
+}

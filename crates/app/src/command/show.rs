@@ -1,0 +1,176 @@
+//! `show`: one peer with what led to its row.
+
+use std::time::SystemTime;
+
+use crate::cli::{Connection, ShowArguments, TextOrJson};
+use crate::client::{Client, resolve};
+use crate::failure::{Failure, Stop, finish};
+use crate::output::{Cell, Page, Screen, Surface, Table, Tone, ago, pretty, state_tone, state_words};
+use crate::view::PeerDetail;
+
+/// Prints the peer.
+pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
+    let client = Client::find(connection)?;
+    finish(show(&client, arguments, &mut Screen::of_process()).await)
+}
+
+async fn show(client: &Client, arguments: &ShowArguments, screen: &mut Screen) -> Result<(), Stop> {
+    let peers = client.peers().await?;
+    let detail = client.peer(&resolve(&peers, &arguments.peer)?.id).await?;
+    let text = match arguments.output {
+        TextOrJson::Json => pretty(&detail, screen.surface.is_terminal)?,
+        TextOrJson::Text => page(&detail, screen.surface, SystemTime::now()),
+    };
+    screen.data(&text)
+}
+
+fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
+    let mut page = Page::new(surface);
+    let peer = &detail.peer;
+    page.heading(&format!("{}: {}", peer.name, state_words(peer)), state_tone(peer));
+    if let Some(conflict) = &detail.conflict {
+        page.entry("conflict", conflict);
+    }
+    page.entry("url", &peer.url);
+    page.entry("addresses", &peer.addresses.join(", "));
+    page.entry("ports", &format!("{} HTTP, {} HTTPS", peer.http_port, peer.https_port));
+    page.entry("id", &peer.id);
+    page.entry("origin", peer.origin.as_str());
+    page.entry("trust", peer.trust.as_str());
+    page.entry("since", &dated(&peer.state_since, now));
+    page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "never".to_owned(), |time| dated(time, now)));
+    page.entry("first seen", &dated(&peer.first_seen, now));
+    page.entry("round trip", &peer.rtt_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default());
+    page.entry("certificate", &detail.certificate.as_ref().map(|hash| format!("SHA-256 {hash}")).unwrap_or_default());
+    if !peer.facts.is_empty() {
+        page.heading("Facts", Tone::Heading);
+        peer.facts.iter().for_each(|(name, fact)| page.entry(name, fact));
+    }
+    evidence(&mut page, detail, now);
+    history(&mut page, detail);
+    page.text()
+}
+
+fn dated(time: &str, now: SystemTime) -> String {
+    format!("{time} ({} ago)", ago(time, now))
+}
+
+fn evidence(page: &mut Page, detail: &PeerDetail, now: SystemTime) {
+    if detail.evidence.is_empty() {
+        return;
+    }
+    page.heading("Heard", Tone::Heading);
+    let mut table = Table::new(&["ADDRESS", "INTERFACE", "LAST"]);
+    for evidence in &detail.evidence {
+        let last =
+            evidence.last_heard.as_deref().map_or_else(|| "not since the start".to_owned(), |time| dated(time, now));
+        table.push(vec![
+            Cell::new(&evidence.address),
+            Cell::new(evidence.interface.as_deref().unwrap_or("-")),
+            Cell::new(&last),
+        ]);
+    }
+    page.table(&table);
+}
+
+fn history(page: &mut Page, detail: &PeerDetail) {
+    if detail.history.is_empty() {
+        return;
+    }
+    page.heading("History, newest first", Tone::Heading);
+    let mut table = Table::new(&["TIME", "EVENT", "CAUSE", "ADDRESS"]);
+    for entry in &detail.history {
+        table.push(vec![
+            Cell::new(&entry.time),
+            Cell::new(&entry.event),
+            Cell::new(entry.cause.as_deref().unwrap_or("-")),
+            Cell::new(entry.address.as_deref().unwrap_or("-")),
+        ]);
+    }
+    page.table(&table);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::{Api, peer};
+    use crate::failure::NO_SUCH_PEER;
+    use crate::view::{Evidence, HistoryView, PeerState, Trust};
+    use std::time::Duration;
+
+    fn detail() -> PeerDetail {
+        let mut peer = peer("kvm-1", "10.0.0.1");
+        peer.state = PeerState::Down;
+        peer.reason = Some("left".to_owned());
+        peer.trust = Trust::Conflict;
+        peer.facts.insert("version".to_owned(), "0.1.0\u{1b}[2J".to_owned());
+        let time = "2026-11-23T10:00:00.000Z".to_owned();
+        let entry = |event: &str, cause: &str| HistoryView {
+            time: time.clone(),
+            event: event.to_owned(),
+            cause: Some(cause.to_owned()),
+            address: None,
+        };
+        PeerDetail {
+            peer,
+            conflict: Some("another host has this name".to_owned()),
+            evidence: vec![Evidence {
+                interface: Some("br0".to_owned()),
+                address: "10.0.0.1".to_owned(),
+                last_heard: None,
+            }],
+            certificate: Some("ab12".to_owned()),
+            history: vec![entry("down", "quit"), entry("up", "search")],
+        }
+    }
+
+    const GOLDEN: &str = "\
+kvm-1: down, left, conflict
+  conflict       another host has this name
+  url            https://10.0.0.1:8001
+  addresses      10.0.0.1
+  ports          8000 HTTP, 8001 HTTPS
+  id             kvm-1@10.0.0.1
+  origin         local
+  trust          conflict
+  since          2026-11-23T10:00:00.000Z (5 min ago)
+  last seen      2026-11-23T10:00:00.000Z (5 min ago)
+  first seen     2026-11-23T10:00:00.000Z (5 min ago)
+  round trip     0.4 ms
+  certificate    SHA-256 ab12
+
+Facts
+  version        0.1.0\\u{1b}[2J
+
+Heard
+  ADDRESS   INTERFACE  LAST
+  10.0.0.1  br0        not since the start
+
+History, newest first
+  TIME                      EVENT  CAUSE   ADDRESS
+  2026-11-23T10:00:00.000Z  down   quit    -
+  2026-11-23T10:00:00.000Z  up     search  -
+";
+
+    #[test]
+    fn the_page_is_readable() {
+        let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap() + Duration::from_secs(300);
+        assert_eq!(page(&detail(), Surface::default(), now), GOLDEN);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_peer_is_found_by_its_beginning_and_asked_for_by_its_id() {
+        let list = serde_json::to_string(&[peer("kvm-1", "10.0.0.1")]).unwrap();
+        let api = Api::start(vec![
+            ("GET /v1/peers", 200, list),
+            ("GET /v1/peers/kvm-1%4010.0.0.1", 200, serde_json::to_string(&detail()).unwrap()),
+        ])
+        .await;
+        let (mut screen, data, _) = Screen::in_memory(Surface::default());
+        let arguments = |peer: &str| ShowArguments { peer: peer.to_owned(), output: TextOrJson::Json };
+        show(&api.client(), &arguments("kv"), &mut screen).await.unwrap();
+        assert_eq!(serde_json::from_str::<PeerDetail>(&data.text()).unwrap(), detail());
+        let missing = finish(show(&api.client(), &arguments("x\u{1b}"), &mut screen).await).unwrap_err();
+        assert_eq!((missing.status, missing.message.as_str()), (NO_SUCH_PEER, "no such peer: x\\u{1b}"));
+    }
+}

@@ -1,0 +1,250 @@
+//! The daemon: discovery, remote peers, store and API around one registry.
+//!
+//! ```text
+//!  discovery ──events──▶ feed ──▶ registry ──▶ journal ──▶ API, --events
+//!  monitor  ──reports──▶  │
+//!                         └────▶ store (own thread)        API ──commands──▶ discovery, monitor, store
+//! ```
+
+pub(crate) mod feed;
+pub(crate) mod journal;
+mod persist;
+pub(crate) mod present;
+pub(crate) mod registry;
+pub(crate) mod remotes;
+pub(crate) mod token;
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use kimchi_peers::remote::{Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState};
+use kimchi_peers::{Config, Discovery, Events, Fact, Facts, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError};
+use thiserror::Error;
+
+use crate::daemon::registry::{Keep, Registry, RemoteRow};
+use crate::settings::Settings;
+use crate::store::{LockError, StateDirectory, Store, StoreError, StoredPeer, StoredRemote};
+
+/// The name of the key file in the state directory.
+const KEY_FILE: &str = "host.key";
+
+/// Everything that the tasks of the daemon share.
+pub(crate) struct Daemon {
+    pub(crate) settings: RwLock<Settings>,
+    pub(crate) discovery: Discovery,
+    pub(crate) monitor: RemoteMonitor,
+    pub(crate) store: Store,
+    pub(crate) token: token::Token,
+    pub(crate) started: SystemTime,
+    pub(crate) state_dir: PathBuf,
+    /// What loopback addresses are good for: nothing, but in the demo.
+    pub(crate) policy: Policy,
+    /// Where the API listens, and what of it could not be opened.
+    pub(crate) listening: Mutex<Listening>,
+    registry: Mutex<Registry>,
+}
+
+/// Where the API listens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listening {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) troubles: Vec<String>,
+}
+
+/// What differs between a host of its own and several on one machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Placement {
+    /// The one address to use, on the loopback.
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// What feeds the registry.
+pub(crate) struct Sources {
+    pub(crate) events: Events,
+    pub(crate) reports: RemoteReports,
+}
+
+/// Why the daemon could not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartFailure {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] HostKeyError),
+    #[error(transparent)]
+    Name(#[from] InvalidHostName),
+    #[error(transparent)]
+    Discovery(#[from] StartError),
+    #[error("cannot keep the API token in {path}: {error}")]
+    Token { path: PathBuf, error: io::Error },
+}
+
+impl Daemon {
+    /// Opens the state and starts discovery. The API is not open yet.
+    pub(crate) async fn start(settings: Settings, placement: Placement) -> Result<(Self, Sources), StartFailure> {
+        let directory = StateDirectory::open(&settings.state_dir)?;
+        let (store, loaded) = Store::open(&directory)?;
+        for notice in &loaded.notices {
+            tracing::warn!("{notice}");
+        }
+        let key = HostKey::load_or_create(&directory.path().join(KEY_FILE))?;
+        let token_path = directory.path().join(token::TOKEN_FILE);
+        let token = token::Token::load_or_create(&token_path)
+            .map_err(|error| StartFailure::Token { path: token_path, error })?;
+        let mut config = discovery_config(&settings, &key, placement)?;
+        config.identity = Identity { id: key.id(), epoch: loaded.epoch };
+        config.known = loaded.peers.iter().filter_map(persist::known).collect();
+        let discovery = Discovery::start(config)?;
+        let events = discovery.subscribe();
+        let policy = Policy { allow_loopback: placement.address.is_some() };
+        let monitor_config = RemoteMonitorConfig { policy, ..RemoteMonitorConfig::new(random_seed()) };
+        let (monitor, reports) = RemoteMonitor::start(monitor_config);
+        let remotes = remote_rows(loaded.remotes, policy);
+        for row in &remotes {
+            // The store holds no more than the monitor takes.
+            let _ = monitor.watch(row.address.clone());
+        }
+        let locals = local_rows(&discovery, loaded.peers).await;
+        let registry = Registry::new(loaded.epoch, locals, remotes);
+        let daemon = Self {
+            state_dir: directory.path().to_owned(),
+            settings: RwLock::new(settings),
+            discovery,
+            monitor,
+            store,
+            token,
+            started: SystemTime::now(),
+            policy,
+            listening: Mutex::default(),
+            registry: Mutex::new(registry),
+        };
+        Ok((daemon, Sources { events, reports }))
+    }
+
+    /// The registry, for a short look or change: nothing may wait while it is held.
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of the settings in force.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives the store what a change of the registry wants kept.
+    pub(crate) fn keep(&self, keep: Vec<Keep>) {
+        for item in keep {
+            match item {
+                Keep::Peer(peer) => self.store.save_peer(*peer),
+                Keep::ForgetPeer(key) => self.store.forget_peer(&key),
+                Keep::Health(health) => self.store.save_remote_health(*health),
+                Keep::History(entry) => self.store.append_history(*entry),
+            }
+        }
+    }
+
+    /// Brings the registry's times of hearing up to date, and the store's, lazily.
+    pub(crate) async fn refresh(&self) {
+        if let Ok(heard) = self.discovery.last_heard().await {
+            let changed = self.registry().refresh(heard);
+            for peer in changed {
+                self.store.save_peer(peer);
+            }
+        }
+    }
+
+    /// Says goodbye, writes what is not written, and ends.
+    pub(crate) async fn stop(&self) {
+        self.refresh().await;
+        self.discovery.shutdown().await;
+        self.store.close().await;
+    }
+
+    /// What does not work, a sentence each.
+    pub(crate) async fn degraded(&self) -> Vec<String> {
+        let mut sentences = match self.discovery.status().await {
+            Ok(status) => status.troubles,
+            Err(ended) => vec![ended.to_string()],
+        };
+        sentences.extend(self.store.status().degraded);
+        sentences.extend(self.listening().troubles.iter().cloned());
+        sentences
+    }
+
+    /// Where the API listens.
+    pub(crate) fn listening(&self) -> MutexGuard<'_, Listening> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What this host tells of itself, by its settings.
+pub(crate) fn profile(settings: &Settings) -> Result<Profile, InvalidHostName> {
+    // Anything here that is no fact was refused with the settings already.
+    let fact = |text: &str| text.parse::<Fact>().ok();
+    Ok(Profile {
+        name: settings.name.parse()?,
+        http_port: settings.http_port,
+        https_port: settings.https_port,
+        facts: Facts {
+            version: fact(env!("CARGO_PKG_VERSION")),
+            server_root: settings.server_root.as_deref().and_then(fact),
+            architecture: fact(std::env::consts::ARCH),
+            hypervisor: settings.hypervisor.as_deref().and_then(fact),
+        },
+    })
+}
+
+fn discovery_config(settings: &Settings, key: &HostKey, placement: Placement) -> Result<Config, InvalidHostName> {
+    Ok(Config {
+        profile: profile(settings)?,
+        interfaces: settings.interfaces.clone(),
+        ipv6: settings.ipv6,
+        address: placement.address,
+        group_v4: settings.group,
+        port: settings.port,
+        ..Config::with_key(&settings.name, key)?
+    })
+}
+
+async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> Vec<(kimchi_peers::Peer, StoredPeer)> {
+    let mut peers = discovery.peers().await.unwrap_or_default();
+    let row = |stored: StoredPeer| {
+        let index = peers.iter().position(|peer| peer.key.to_string() == stored.key)?;
+        Some((peers.swap_remove(index), stored))
+    };
+    stored.into_iter().filter_map(row).collect()
+}
+
+fn remote_rows(stored: Vec<StoredRemote>, policy: Policy) -> Vec<RemoteRow> {
+    let row = |stored: StoredRemote| {
+        let text = remotes::typed_address(&stored);
+        match RemoteAddress::parse(&text, policy) {
+            Ok(address) => {
+                let state = match stored.state.as_str() {
+                    "up" => RemoteState::Up,
+                    "suspect" => RemoteState::Suspect,
+                    "down" => RemoteState::Down,
+                    _ => RemoteState::Unknown,
+                };
+                let health = RemoteHealth::new(state);
+                Some(RemoteRow { stored, address, health, reached: None, failure: None })
+            }
+            Err(error) => {
+                tracing::error!(remote = %text.escape_debug(), %error, "a kept remote peer has an address that is refused now; it stays in the store and is not checked");
+                None
+            }
+        }
+    };
+    stored.into_iter().filter_map(row).collect()
+}
+
+/// A seed for jitter, not for keys.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,74 @@
+//! Peers as the store keeps them, and back.
+
+use std::collections::BTreeMap;
+
+use kimchi_peers::{Facts, KnownPeer, Peer, PeerKey, Reason, State};
+
+use crate::daemon::present;
+use crate::daemon::registry::LocalRow;
+use crate::store::StoredPeer;
+
+/// What the store keeps of a local peer.
+pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
+    let peer = &row.peer;
+    // What is not confirmed yet is kept as it was.
+    let (state, reason) = match peer.state {
+        State::Unknown | State::Up | State::Suspect => (State::Up, None),
+        State::Down => (State::Down, peer.reason),
+    };
+    StoredPeer {
+        key: peer.key.to_string(),
+        name: peer.name.to_string(),
+        identity: peer.key.id().map(ToString::to_string),
+        epoch: peer.epoch,
+        sequence: peer.sequence,
+        addresses: peer.addresses().iter().map(ToString::to_string).collect(),
+        http_port: peer.http_port,
+        https_port: peer.https_port,
+        state: state.as_str().to_owned(),
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        state_since: row.state_since,
+        facts: present::facts(&peer.facts),
+        interface: None,
+    }
+}
+
+/// What the engine is told of a kept peer; `None` where a text is not what it should be, so that nothing from a file
+/// is trusted more than a datagram.
+pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
+    let key: PeerKey = stored.key.parse().ok()?;
+    // A copy's row lives as long as the conflict; it is found again if that goes on.
+    if matches!(key, PeerKey::Clone(..)) || stored.http_port == 0 || stored.https_port == 0 {
+        return None;
+    }
+    let down = (stored.state == State::Down.as_str())
+        .then_some(if stored.reason.as_deref() == Some("left") { Reason::Left } else { Reason::Lost });
+    Some(KnownPeer {
+        key,
+        name: stored.name.parse().ok()?,
+        http_port: stored.http_port,
+        https_port: stored.https_port,
+        epoch: stored.epoch,
+        sequence: stored.sequence,
+        facts: facts(&stored.facts),
+        addresses: stored.addresses.iter().filter_map(|address| address.parse().ok()).collect(),
+        down,
+    })
+}
+
+fn facts(texts: &BTreeMap<String, String>) -> Facts {
+    let fact = |name: &str| texts.get(name).and_then(|text| text.parse().ok());
+    Facts {
+        version: fact("version"),
+        server_root: fact("server_root"),
+        architecture: fact("architecture"),
+        hypervisor: fact("hypervisor"),
+    }
+}
+
+/// Whether a kept row says that the peer was there.
+pub(crate) fn was_up(peer: &Peer) -> bool {
+    matches!(peer.state, State::Unknown)
+}

@@ -1,0 +1,142 @@
+//! A peer as the API shows it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use kimchi_peers::{Conflict, Facts, Peer, State, wall_clock};
+
+use crate::daemon::registry::{LocalRow, RemoteRow};
+use crate::view::{Evidence, Origin, PeerState, PeerView, Trust, from_unix_milliseconds, rfc3339};
+
+/// A local peer's view.
+pub(crate) fn local(row: &LocalRow) -> PeerView {
+    let peer = &row.peer;
+    let addresses = peer.addresses();
+    let root = peer.facts.server_root.as_ref().map_or("", |root| root.as_str());
+    PeerView {
+        id: peer.key.to_string(),
+        name: peer.name.to_string(),
+        url: addresses.first().map_or_else(String::new, |address| url(*address, peer.https_port, root)),
+        addresses: addresses.iter().map(IpAddr::to_string).collect(),
+        http_port: peer.http_port,
+        https_port: peer.https_port,
+        origin: Origin::Local,
+        state: state(peer.state),
+        reason: reason(peer),
+        trust: if peer.conflict.is_some() { Trust::Conflict } else { Trust::Unsigned },
+        first_seen: rfc3339(from_unix_milliseconds(row.first_seen)),
+        last_seen: Some(rfc3339(from_unix_milliseconds(row.last_seen))),
+        state_since: rfc3339(from_unix_milliseconds(row.state_since)),
+        rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
+        facts: facts(&peer.facts),
+    }
+}
+
+/// A remote peer's view.
+pub(crate) fn remote(row: &RemoteRow) -> PeerView {
+    let stored = &row.stored;
+    let literal: Option<IpAddr> = stored.host.parse().ok();
+    let addresses = row.reached.or(literal).map(|address| address.to_string());
+    PeerView {
+        id: stored.key.clone(),
+        name: stored.name.clone().unwrap_or_else(|| stored.host.clone()),
+        addresses: addresses.into_iter().collect(),
+        http_port: stored.port,
+        https_port: stored.port,
+        url: row.address.url(),
+        origin: Origin::Remote,
+        state: remote_state(&stored.state),
+        reason: stored.reason.clone(),
+        trust: Trust::Unsigned,
+        first_seen: rfc3339(from_unix_milliseconds(stored.added_at)),
+        last_seen: stored.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
+        state_since: rfc3339(from_unix_milliseconds(stored.state_since)),
+        rtt_ms: stored.round_trip_ms,
+        facts: BTreeMap::new(),
+    }
+}
+
+/// The link to a console: built from a typed address and port, never from text of the network.
+fn url(address: IpAddr, port: u16, root: &str) -> String {
+    let slash = if root.is_empty() || root.starts_with('/') { "" } else { "/" };
+    match address {
+        IpAddr::V4(address) => format!("https://{address}:{port}{slash}{root}"),
+        IpAddr::V6(address) => format!("https://[{address}]:{port}{slash}{root}"),
+    }
+}
+
+/// The engine's state in the API's words.
+pub(crate) const fn state(state: State) -> PeerState {
+    match state {
+        State::Unknown => PeerState::Unknown,
+        State::Up => PeerState::Up,
+        State::Suspect => PeerState::Suspect,
+        State::Down => PeerState::Down,
+    }
+}
+
+/// A kept state in the API's words.
+pub(crate) fn remote_state(word: &str) -> PeerState {
+    let all = [PeerState::Up, PeerState::Suspect, PeerState::Down];
+    all.into_iter().find(|state| state.as_str() == word).unwrap_or(PeerState::Unknown)
+}
+
+fn reason(peer: &Peer) -> Option<String> {
+    let word = match peer.state {
+        State::Up => return None,
+        State::Unknown => "not_heard_since_start",
+        State::Suspect => "silent",
+        State::Down => peer.reason?.as_str(),
+    };
+    Some(word.to_owned())
+}
+
+/// The facts by name, as they are shown and kept.
+pub(crate) fn facts(facts: &Facts) -> BTreeMap<String, String> {
+    let all = [
+        ("version", &facts.version),
+        ("server_root", &facts.server_root),
+        ("architecture", &facts.architecture),
+        ("hypervisor", &facts.hypervisor),
+    ];
+    all.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact.as_ref()?.to_string()))).collect()
+}
+
+/// With whom a peer is at odds, in words.
+pub(crate) fn conflict(peer: &Peer) -> Option<String> {
+    Some(match peer.conflict.as_ref()? {
+        Conflict::Name(None) => "it has the name of this host; give one of the two another name".to_owned(),
+        Conflict::Name(Some(other)) => format!("{other} has the same name; give one of the two another name"),
+        Conflict::Identity(address) => {
+            format!("the host at {address} uses the same identity: one of the two is a copy of the other")
+        }
+    })
+}
+
+/// Where a peer is heard.
+pub(crate) fn evidence(peer: &Peer, interface_name: impl Fn(u32) -> Option<String>) -> Vec<Evidence> {
+    let of_path = |path: &kimchi_peers::Path| Evidence {
+        interface: interface_name(path.interface),
+        address: path.address.to_string(),
+        last_heard: path.last_heard.map(|at| rfc3339(wall_clock(at))),
+    };
+    peer.paths.iter().map(of_path).collect()
+}
+
+/// The present time in the API's form.
+pub(crate) fn now() -> String {
+    rfc3339(SystemTime::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_built_from_typed_parts() {
+        assert_eq!(url("192.0.2.7".parse().unwrap(), 8001, ""), "https://192.0.2.7:8001");
+        assert_eq!(url("fe80::7".parse().unwrap(), 8001, "/wok"), "https://[fe80::7]:8001/wok");
+        assert_eq!(url("192.0.2.7".parse().unwrap(), 443, "wok"), "https://192.0.2.7:443/wok");
+    }
+}

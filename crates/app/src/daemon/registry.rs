@@ -1,0 +1,284 @@
+//! All peers, local and remote, as the daemon shows and keeps them. It is changed by events and by the API alone.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use kimchi_peers::remote::{CheckFailure, RemoteAddress, RemoteHealth, RemoteReport, RemoteState};
+use kimchi_peers::{Cause, Change, Peer, PeerKey, State, wall_clock};
+
+use crate::daemon::{journal::Journal, persist, present};
+use crate::store::{HistoryEntry, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
+use crate::view::{EventView, PeerState, PeerView, unix_milliseconds};
+
+/// A peer of the network. Times are Unix milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalRow {
+    pub(crate) peer: Peer,
+    pub(crate) first_seen: i64,
+    pub(crate) last_seen: i64,
+    pub(crate) state_since: i64,
+}
+
+/// A peer that was added by hand.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteRow {
+    pub(crate) stored: StoredRemote,
+    pub(crate) address: RemoteAddress,
+    pub(crate) health: RemoteHealth,
+    /// The address that answered last.
+    pub(crate) reached: Option<IpAddr>,
+    /// The newest failure as a sentence; `None` after a success.
+    pub(crate) failure: Option<String>,
+}
+
+/// What the store is to do after a change.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Keep {
+    Peer(Box<StoredPeer>),
+    ForgetPeer(String),
+    Health(Box<StoredHealth>),
+    History(Box<HistoryEntry>),
+}
+
+/// All peers, and the journal of their changes.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    locals: BTreeMap<PeerKey, LocalRow>,
+    remotes: BTreeMap<String, RemoteRow>,
+    pub(crate) journal: Journal,
+}
+
+impl Registry {
+    /// The registry of a new run, with what the last one kept.
+    pub(crate) fn new(run: u64, locals: Vec<(Peer, StoredPeer)>, remotes: Vec<RemoteRow>) -> Self {
+        let local = |(peer, stored): (Peer, StoredPeer)| {
+            let StoredPeer { first_seen, last_seen, state_since, .. } = stored;
+            (peer.key.clone(), LocalRow { peer, first_seen, last_seen, state_since })
+        };
+        Self {
+            locals: locals.into_iter().map(local).collect(),
+            remotes: remotes.into_iter().map(|row| (row.stored.key.clone(), row)).collect(),
+            journal: Journal::new(run),
+        }
+    }
+
+    /// All peers as the API shows them: local ones in the order of their keys, then remote ones.
+    pub(crate) fn views(&self) -> Vec<PeerView> {
+        self.locals.values().map(present::local).chain(self.remotes.values().map(present::remote)).collect()
+    }
+
+    /// The local peer with this id.
+    pub(crate) fn local(&self, id: &str) -> Option<&LocalRow> {
+        self.locals.get(&id.parse().ok()?)
+    }
+
+    /// The remote peer with this id.
+    pub(crate) fn remote(&self, id: &str) -> Option<&RemoteRow> {
+        self.remotes.get(id)
+    }
+
+    /// All remote peers.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &RemoteRow> {
+        self.remotes.values()
+    }
+
+    /// A live local peer whose console answers at this address and port.
+    pub(crate) fn local_at(&self, address: IpAddr, https_port: u16) -> Option<&LocalRow> {
+        let is_there = |row: &&LocalRow| {
+            row.peer.is_live() && row.peer.https_port == https_port && row.peer.addresses().contains(&address)
+        };
+        self.locals.values().find(is_there)
+    }
+
+    /// Takes over a row's change from the engine.
+    pub(crate) fn apply(&mut self, change: Change, cause: Cause, peer: Peer) -> Vec<Keep> {
+        let now = unix_milliseconds(SystemTime::now());
+        let key = peer.key.clone();
+        let before = self.locals.get(&key);
+        // A peer that the last run saw up and this one hears was up all the time, as far as anybody knows.
+        let confirmed = peer.state == State::Up && before.is_some_and(|row| persist::was_up(&row.peer));
+        let state_since = match before {
+            Some(row) if confirmed || row.peer.state == peer.state => row.state_since,
+            Some(_) | None => now,
+        };
+        let row = LocalRow {
+            first_seen: before.map_or(now, |row| row.first_seen),
+            last_seen: peer.last_heard.map_or_else(
+                || before.map_or(now, |row| row.last_seen),
+                |at| unix_milliseconds(wall_clock(at)),
+            ),
+            state_since,
+            peer,
+        };
+        let event = change.as_str();
+        self.announce(event, present::local(&row));
+        let mut keep = Vec::with_capacity(2);
+        if !confirmed {
+            keep.push(history(now, &row, event, cause));
+        }
+        if change == Change::Removed {
+            self.locals.remove(&key);
+            keep.push(Keep::ForgetPeer(key.to_string()));
+        } else {
+            keep.push(Keep::Peer(Box::new(persist::stored(&row))));
+            self.locals.insert(key, row);
+        }
+        keep
+    }
+
+    /// Takes over when peers were heard last, and tells which rows that changed.
+    pub(crate) fn refresh(&mut self, heard: Vec<(PeerKey, kimchi_peers::Instant)>) -> Vec<StoredPeer> {
+        let mut changed = Vec::new();
+        for (key, at) in heard {
+            let Some(row) = self.locals.get_mut(&key) else { continue };
+            let last_seen = unix_milliseconds(wall_clock(at));
+            // The wall clock's own error moves the result a little; only a new hearing counts.
+            if row.peer.last_heard != Some(at) {
+                row.peer.last_heard = Some(at);
+                row.last_seen = last_seen;
+                changed.push(persist::stored(row));
+            }
+        }
+        changed
+    }
+
+    /// Replaces all local rows by what the engine knows, after events were missed.
+    pub(crate) fn resynchronise(&mut self, peers: Vec<Peer>) -> Vec<Keep> {
+        let mut keep = Vec::new();
+        let known: Vec<PeerKey> = peers.iter().map(|peer| peer.key.clone()).collect();
+        let gone: Vec<Peer> =
+            self.locals.values().filter(|row| !known.contains(&row.peer.key)).map(|row| row.peer.clone()).collect();
+        for peer in gone {
+            keep.extend(self.apply(Change::Removed, Cause::Expired, peer));
+        }
+        for peer in peers {
+            let differs = self.locals.get(&peer.key).is_none_or(|row| row.peer.state != peer.state);
+            if differs {
+                let change = match peer.state {
+                    State::Up | State::Unknown => Change::Up,
+                    State::Suspect => Change::Suspect,
+                    State::Down => Change::Down,
+                };
+                keep.extend(self.apply(change, Cause::Silence, peer));
+            }
+        }
+        keep
+    }
+
+    /// Puts a remote peer in that the store has kept already.
+    pub(crate) fn insert_remote(&mut self, row: RemoteRow) -> (PeerView, Keep) {
+        let view = present::remote(&row);
+        let entry = remote_history(&row.stored, "added", None);
+        self.remotes.insert(row.stored.key.clone(), row);
+        self.announce("changed", view.clone());
+        (view, entry)
+    }
+
+    /// Takes a remote peer out that the store has forgotten already.
+    pub(crate) fn remove_remote(&mut self, key: &str) -> Option<Keep> {
+        let row = self.remotes.remove(key)?;
+        self.announce("removed", present::remote(&row));
+        Some(remote_history(&row.stored, "removed", Some("removed_by_hand")))
+    }
+
+    /// Takes over the result of one check of a remote peer.
+    pub(crate) fn report(&mut self, report: &RemoteReport) -> Vec<Keep> {
+        let Some(row) = self.remotes.get_mut(&report.key) else { return Vec::new() };
+        let now = unix_milliseconds(SystemTime::now());
+        let before = row.stored.clone();
+        let transition = row.health.observe(report);
+        row.stored.state = remote_state(row.health.state()).as_str().to_owned();
+        match &report.outcome {
+            Ok(reached) => {
+                row.reached = Some(reached.address.ip());
+                row.failure = None;
+                row.stored.reason = None;
+                row.stored.last_seen = Some(now);
+                row.stored.round_trip_ms = Some(reached.connect_time.as_secs_f64() * 1000.0);
+                row.stored.certificate = Some(hexadecimal(&reached.certificate_sha256));
+            }
+            Err(failure) => {
+                row.failure = Some(failure.to_string());
+                row.stored.reason = Some(failure.cause().to_owned());
+            }
+        }
+        if transition.is_some() {
+            row.stored.state_since = now;
+        }
+        let view = present::remote(row);
+        let stored = row.stored.clone();
+        let mut keep = vec![Keep::Health(Box::new(health(&stored)))];
+        let certificate_changed = before.certificate.is_some() && before.certificate != stored.certificate;
+        let told = match transition {
+            Some(_) => Some((view.state.as_str(), report.outcome.as_ref().err().map(CheckFailure::cause))),
+            None if certificate_changed => Some(("changed", Some("certificate_changed"))),
+            None => None,
+        };
+        if let Some((event, cause)) = told {
+            keep.push(remote_history(&stored, event, cause));
+            self.announce(event, view);
+        }
+        keep
+    }
+
+    fn announce(&mut self, event: &str, peer: PeerView) {
+        self.journal.append(EventView { event: event.to_owned(), time: present::now(), peer: Some(peer) });
+    }
+}
+
+/// The monitor's state in the API's words.
+pub(crate) const fn remote_state(state: RemoteState) -> PeerState {
+    match state {
+        RemoteState::Unknown => PeerState::Unknown,
+        RemoteState::Up => PeerState::Up,
+        RemoteState::Suspect => PeerState::Suspect,
+        RemoteState::Down => PeerState::Down,
+    }
+}
+
+fn health(stored: &StoredRemote) -> StoredHealth {
+    StoredHealth {
+        key: stored.key.clone(),
+        state: stored.state.clone(),
+        reason: stored.reason.clone(),
+        state_since: stored.state_since,
+        last_seen: stored.last_seen,
+        round_trip_ms: stored.round_trip_ms,
+        certificate: stored.certificate.clone(),
+    }
+}
+
+fn history(now: i64, row: &LocalRow, event: &str, cause: Cause) -> Keep {
+    Keep::History(Box::new(HistoryEntry {
+        sequence: 0,
+        time: now,
+        peer: row.peer.key.to_string(),
+        name: row.peer.name.to_string(),
+        event: event.to_owned(),
+        cause: Some(cause.as_str().to_owned()),
+        address: row.peer.addresses().first().map(IpAddr::to_string),
+        certificate: None,
+    }))
+}
+
+fn remote_history(stored: &StoredRemote, event: &str, cause: Option<&str>) -> Keep {
+    Keep::History(Box::new(HistoryEntry {
+        sequence: 0,
+        time: unix_milliseconds(SystemTime::now()),
+        peer: stored.key.clone(),
+        name: stored.name.clone().unwrap_or_else(|| stored.host.clone()),
+        event: event.to_owned(),
+        cause: cause.map(str::to_owned),
+        address: Some(stored.host.clone()),
+        certificate: stored.certificate.clone(),
+    }))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,24 @@
+//! What the command line prints. Every text from outside goes through [`printable`] before it reaches a terminal.
+
+mod columns;
+mod csv;
+mod json;
+mod order;
+mod page;
+mod peers;
+mod printable;
+mod screen;
+mod style;
+mod time;
+
+pub(crate) use columns::{Cell, Table};
+pub(crate) use json::{line, pretty};
+pub(crate) use order::{natural, sorted};
+pub(crate) use page::Page;
+pub(crate) use peers::{is_there, peers, state_tone, state_words};
+pub(crate) use printable::printable;
+#[cfg(test)]
+pub(crate) use screen::tests::Written;
+pub(crate) use screen::{Screen, Surface};
+pub(crate) use style::Tone;
+pub(crate) use time::{ago, span};

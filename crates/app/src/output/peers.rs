@@ -1,0 +1,227 @@
+//! A list of peers in all its forms.
+
+use std::time::SystemTime;
+
+use crate::cli::Output;
+use crate::failure::Stop;
+use crate::output::columns::{Cell, Table};
+use crate::output::style::Tone;
+use crate::output::{Surface, ago, csv, json, printable};
+use crate::view::{PeerState, PeerView, Trust};
+
+/// The columns of `wide` and `csv`.
+const WIDE: [&str; 12] =
+    ["NAME", "STATE", "ADDRESSES", "URL", "ORIGIN", "TRUST", "SINCE", "LAST SEEN", "RTT MS", "REASON", "VERSION", "ID"];
+const CSV: [&str; 17] = [
+    "id",
+    "name",
+    "addresses",
+    "http_port",
+    "https_port",
+    "url",
+    "origin",
+    "state",
+    "reason",
+    "trust",
+    "first_seen",
+    "last_seen",
+    "state_since",
+    "rtt_ms",
+    "version",
+    "architecture",
+    "hypervisor",
+];
+
+/// The text of a list that is already sorted and chosen.
+pub(crate) fn peers(peers: &[PeerView], output: Output, surface: Surface, now: SystemTime) -> Result<String, Stop> {
+    Ok(match output {
+        Output::Json => return json::pretty(&peers, surface.is_terminal),
+        // A table without rows says nothing; the caller finds words for it.
+        Output::Table | Output::Wide if peers.is_empty() => String::new(),
+        Output::Table => narrow(peers, now).render(surface.width, surface.colour),
+        Output::Wide => wide(peers).render(None, surface.colour),
+        Output::Csv => comma_separated(peers, surface.is_terminal),
+        Output::Urls => one_a_line(peers, |peer| &peer.url),
+        Output::Names => one_a_line(peers, |peer| &peer.name),
+    })
+}
+
+/// Whether a program that wants peers to talk to should get this one.
+pub(crate) const fn is_there(peer: &PeerView) -> bool {
+    !matches!(peer.state, PeerState::Down)
+}
+
+/// A state with what makes it remarkable.
+pub(crate) fn state_words(peer: &PeerView) -> String {
+    let mut words = peer.state.as_str().to_owned();
+    if let Some(reason) = peer.reason.as_deref().filter(|_| peer.state != PeerState::Up) {
+        words.push_str(&format!(", {reason}"));
+    }
+    if peer.trust == Trust::Conflict {
+        words.push_str(", conflict");
+    }
+    words
+}
+
+/// The tone of a state.
+pub(crate) const fn state_tone(peer: &PeerView) -> Tone {
+    match (peer.trust, peer.state) {
+        (Trust::Conflict, PeerState::Up) | (_, PeerState::Suspect) => Tone::Doubt,
+        (_, PeerState::Up) => Tone::Good,
+        (_, PeerState::Down) => Tone::Bad,
+        (_, PeerState::Unknown) => Tone::Faint,
+    }
+}
+
+fn narrow(peers: &[PeerView], now: SystemTime) -> Table {
+    let mut table = Table::new(&["NAME", "STATE", "ADDRESS", "URL", "ORIGIN", "SINCE"]);
+    for peer in peers {
+        table.push(vec![
+            Cell::new(&peer.name),
+            Cell::toned(&state_words(peer), Some(state_tone(peer))),
+            Cell::new(peer.addresses.first().map_or("-", String::as_str)),
+            Cell::new(&peer.url),
+            Cell::new(peer.origin.as_str()),
+            Cell::new(&ago(&peer.state_since, now)),
+        ]);
+    }
+    table
+}
+
+fn wide(peers: &[PeerView]) -> Table {
+    let mut table = Table::new(&WIDE);
+    for peer in peers {
+        let or_dash = |text: Option<&String>| Cell::new(text.map_or("-", String::as_str));
+        table.push(vec![
+            Cell::new(&peer.name),
+            Cell::toned(peer.state.as_str(), Some(state_tone(peer))),
+            Cell::new(&peer.addresses.join(",")),
+            Cell::new(&peer.url),
+            Cell::new(peer.origin.as_str()),
+            Cell::new(peer.trust.as_str()),
+            Cell::new(&peer.state_since),
+            or_dash(peer.last_seen.as_ref()),
+            or_dash(peer.rtt_ms.map(|time| format!("{time:.1}")).as_ref()),
+            or_dash(peer.reason.as_ref()),
+            or_dash(peer.facts.get("version")),
+            Cell::new(&peer.id),
+        ]);
+    }
+    table
+}
+
+fn comma_separated(peers: &[PeerView], on_terminal: bool) -> String {
+    let mut text = csv::record(CSV);
+    for peer in peers {
+        let fields = csv_fields(peer);
+        let shown = fields.iter().map(|field| if on_terminal { printable(field) } else { field.as_str().into() });
+        text.push_str(&csv::record(shown.collect::<Vec<_>>().iter().map(AsRef::as_ref)));
+    }
+    text
+}
+
+fn csv_fields(peer: &PeerView) -> [String; 17] {
+    let fact = |name: &str| peer.facts.get(name).cloned().unwrap_or_default();
+    [
+        peer.id.clone(),
+        peer.name.clone(),
+        peer.addresses.join(" "),
+        peer.http_port.to_string(),
+        peer.https_port.to_string(),
+        peer.url.clone(),
+        peer.origin.as_str().to_owned(),
+        peer.state.as_str().to_owned(),
+        peer.reason.clone().unwrap_or_default(),
+        peer.trust.as_str().to_owned(),
+        peer.first_seen.clone(),
+        peer.last_seen.clone().unwrap_or_default(),
+        peer.state_since.clone(),
+        peer.rtt_ms.map(|time| format!("{time:.3}")).unwrap_or_default(),
+        fact("version"),
+        fact("architecture"),
+        fact("hypervisor"),
+    ]
+}
+
+/// One text a line; a line break in one would be two.
+fn one_a_line(peers: &[PeerView], text: impl Fn(&PeerView) -> &String) -> String {
+    let shown = peers.iter().map(|peer| printable(text(peer))).filter(|text| !text.is_empty());
+    shown.map(|text| format!("{text}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::{peer, remote};
+    use std::time::Duration;
+
+    fn sample() -> Vec<PeerView> {
+        let mut left = peer("kvm-2", "10.0.0.2");
+        left.state = PeerState::Down;
+        left.reason = Some("left".to_owned());
+        let mut hostile = peer("=cmd\u{1b}[2J", "10.0.0.3");
+        hostile.trust = Trust::Conflict;
+        hostile.facts.insert("version".to_owned(), "0.1.0".to_owned());
+        vec![peer("kvm-1", "10.0.0.1"), left, hostile, remote("lab.example.org")]
+    }
+
+    fn shown(output: Output, surface: Surface) -> String {
+        let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap() + Duration::from_secs(300);
+        peers(&sample(), output, surface, now).unwrap()
+    }
+
+    const TABLE: &str = "\
+NAME             STATE         ADDRESS   URL                           ORIGIN  SINCE
+kvm-1            up            10.0.0.1  https://10.0.0.1:8001         local   5 min
+kvm-2            down, left    10.0.0.2  https://10.0.0.2:8001         local   5 min
+=cmd\\u{1b}[2J    up, conflict  10.0.0.3  https://10.0.0.3:8001         local   5 min
+lab.example.org  unknown       -         https://lab.example.org:8001  remote  5 min
+";
+
+    #[test]
+    fn a_table_shows_what_matters() {
+        assert_eq!(shown(Output::Table, Surface::default()), TABLE);
+        let narrow = shown(Output::Table, Surface { width: Some(60), ..Surface::default() });
+        assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+        let coloured = shown(Output::Table, Surface { colour: true, ..Surface::default() });
+        assert!(coloured.contains("\u{1b}[31mdown, left\u{1b}[0m    10.0.0.2"), "{coloured}");
+    }
+
+    #[test]
+    fn wide_shows_everything() {
+        let text = shown(Output::Wide, Surface { width: Some(20), ..Surface::default() });
+        for part in ["LAST SEEN", "unsigned", "conflict", "2026-11-23T10:00:00.000Z", "0.4", "0.1.0", "kvm-1@10.0.0.1"]
+        {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn csv_has_one_record_for_each_and_no_formulas() {
+        let text = shown(Output::Csv, Surface::default());
+        let lines: Vec<_> = text.split("\r\n").collect();
+        assert_eq!(lines[0], CSV.join(","));
+        assert_eq!(
+            lines[1],
+            "kvm-1@10.0.0.1,kvm-1,10.0.0.1,8000,8001,https://10.0.0.1:8001,local,up,,unsigned,2026-11-23T10:00:00.000Z,\
+             2026-11-23T10:00:00.000Z,2026-11-23T10:00:00.000Z,0.420,,,"
+        );
+        assert!(lines[3].starts_with("\"'=cmd\u{1b}[2J@10.0.0.3\",\"'=cmd\u{1b}[2J\","), "{}", lines[3]);
+        let on_terminal = shown(Output::Csv, Surface { is_terminal: true, ..Surface::default() });
+        assert!(!on_terminal.contains('\u{1b}'));
+        assert_eq!(lines.len(), 6);
+    }
+
+    #[test]
+    fn json_is_an_array_of_peers() {
+        let text = shown(Output::Json, Surface { is_terminal: true, ..Surface::default() });
+        assert_eq!(serde_json::from_str::<Vec<PeerView>>(&text).unwrap(), sample());
+        assert!(text.starts_with("[\n  {\n    \"id\": \"kvm-1@10.0.0.1\","));
+    }
+
+    #[test]
+    fn names_and_urls_are_one_a_line() {
+        assert_eq!(shown(Output::Names, Surface::default()), "kvm-1\nkvm-2\n=cmd\\u{1b}[2J\nlab.example.org\n");
+        assert!(shown(Output::Urls, Surface::default()).ends_with("\nhttps://lab.example.org:8001\n"));
+    }
+}

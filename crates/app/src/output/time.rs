@@ -1,0 +1,41 @@
+//! Times for people.
+
+use std::time::{Duration, SystemTime};
+
+/// How long ago a time of the API was, such as `3 min`; the text itself where it is no time.
+pub(crate) fn ago(time: &str, now: SystemTime) -> String {
+    match humantime::parse_rfc3339_weak(time) {
+        // Clocks differ; nothing is shown as being in the future.
+        Ok(time) => span(now.duration_since(time).unwrap_or_default()),
+        Err(_) => time.to_owned(),
+    }
+}
+
+/// A duration in its greatest unit.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100 * 86_400);
+        let at = |before: u64| humantime::format_rfc3339_millis(now - Duration::from_secs(before)).to_string();
+        for (before, shown) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86_400, "1 d")]
+        {
+            assert_eq!(ago(&at(before), now), shown);
+        }
+        assert_eq!(ago(&at(0), now - Duration::from_secs(5)), "0 s");
+        assert_eq!(ago("never", now), "never");
+    }
+}

@@ -1,0 +1,178 @@
+//! The settings of the daemon: what they are, and how they come together.
+//!
+//! ```text
+//!  default < configuration file < environment < command line
+//! ```
+//!
+//! Every layer is validated, also where another one goes before it: a mistake that nobody notices today is one that
+//! somebody looks for tomorrow. [`Loaded::reload`] does it all again and says what that changes.
+
+mod address;
+mod default;
+mod environment;
+mod error;
+mod file;
+mod flags;
+mod key;
+mod load;
+mod origin;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+pub(crate) use address::ApiAddress;
+pub(crate) use error::{SettingsError, printable};
+pub(crate) use key::Key;
+pub(crate) use kimchi_peers::Ipv6 as Ipv6Mode;
+pub(crate) use load::Loaded;
+pub(crate) use value::LogLevel;
+
+use origin::Given;
+use value::Wrong;
+
+/// The ports of Kimchi's own console, and so those of this host's unless told otherwise.
+const HTTP_PORT: u16 = 8000;
+const HTTPS_PORT: u16 = 8001;
+/// Where the API listens unless told otherwise.
+const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8132);
+
+/// What the daemon does; all values are valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// This host's name on the network, in lower case. Default: the operating system's host name.
+    pub(crate) name: String,
+    /// The only interfaces to use. Empty, the default: all that lead out of the host. Naming one that leads to guests
+    /// lets guests see and be seen.
+    pub(crate) interfaces: Vec<String>,
+    /// When IPv6 is spoken. Default: where an interface has no IPv4 address.
+    pub(crate) ipv6: Ipv6Mode,
+    /// The IPv4 multicast group, the same on all hosts. Default: 224.0.0.132.
+    pub(crate) group: Ipv4Addr,
+    /// The UDP port of discovery, 1 to 65535, the same on all hosts. Default: 8000.
+    pub(crate) port: u16,
+    /// The TCP port of this host's console for HTTP, 1 to 65535. Default: 8000.
+    pub(crate) http_port: u16,
+    /// The TCP port of this host's console for HTTPS, 1 to 65535. Default: 8001.
+    pub(crate) https_port: u16,
+    /// The path under which this host's console is, such as `/wok`: at most 64 bytes, no slash at its end. Default:
+    /// none.
+    pub(crate) server_root: Option<String>,
+    /// The hypervisor that other hosts are told, such as `kvm`; 1 to 64 characters. Default: none.
+    pub(crate) hypervisor: Option<String>,
+    /// Where identity, database and API token are. Default: /var/lib/kimchi-peers for root.
+    pub(crate) state_dir: PathBuf,
+    /// Where the API must listen, at least one; TCP on loopback only. Default: 127.0.0.1:8132.
+    pub(crate) api: Vec<ApiAddress>,
+    /// Where the API listens too, if a socket can be made there. `None` where `api` was set by somebody.
+    pub(crate) api_optional_socket: Option<PathBuf>,
+    /// The group whose members may use the API's sockets; need not exist. Default: none, only the daemon's user.
+    pub(crate) api_group: Option<String>,
+    /// Further hosts, in lower case and without a port, that the `Host` header of a request may name, for a reverse
+    /// proxy. Each one more is one more name that a web page may use for our API. Default: none.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// What is logged. Default: info.
+    pub(crate) log: LogLevel,
+}
+
+impl Default for Settings {
+    /// The defaults that are the same everywhere; name and state directory are empty.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            interfaces: Vec::new(),
+            ipv6: Ipv6Mode::Fallback,
+            group: kimchi_peers::GROUP_V4,
+            port: kimchi_peers::PORT,
+            http_port: HTTP_PORT,
+            https_port: HTTPS_PORT,
+            server_root: None,
+            hypervisor: None,
+            state_dir: PathBuf::new(),
+            api: vec![ApiAddress::Tcp(API)],
+            api_optional_socket: None,
+            api_group: None,
+            allowed_hosts: Vec::new(),
+            log: LogLevel::Info,
+        }
+    }
+}
+
+impl Settings {
+    /// Puts a value in the place of the one that is there.
+    fn set(&mut self, given: &Given) -> Result<(), Wrong> {
+        let raw = &given.raw;
+        match given.key {
+            Key::Name => self.name = value::one(raw, value::host_name)?,
+            Key::Interfaces => self.interfaces = value::each(raw, value::interface)?,
+            Key::Ipv6 => self.ipv6 = value::one(raw, value::ipv6)?,
+            Key::Group => self.group = value::one(raw, value::group)?,
+            Key::Port => self.port = value::one(raw, value::port)?,
+            Key::HttpPort => self.http_port = value::one(raw, value::port)?,
+            Key::HttpsPort => self.https_port = value::one(raw, value::port)?,
+            Key::ServerRoot => self.server_root = value::one(raw, value::server_root)?,
+            Key::Hypervisor => self.hypervisor = value::optional(raw, value::fact)?,
+            Key::StateDir => self.state_dir = value::state_dir(given)?,
+            Key::Api => self.api = value::api(given)?,
+            Key::ApiGroup => self.api_group = value::optional(raw, value::group_name)?,
+            Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
+            Key::Log => self.log = value::one(raw, value::log)?,
+        }
+        Ok(())
+    }
+
+    /// Takes the values that need a restart from `old`.
+    fn keep_fixed(&mut self, old: &Self) {
+        let old = old.clone();
+        self.ipv6 = old.ipv6;
+        self.group = old.group;
+        self.port = old.port;
+        self.state_dir = old.state_dir;
+        self.api = old.api;
+        self.api_optional_socket = old.api_optional_socket;
+        self.api_group = old.api_group;
+    }
+
+    /// The value of a key as JSON, `null` for none.
+    pub(crate) fn json(&self, key: Key) -> Value {
+        match key {
+            Key::Name => json!(self.name),
+            Key::Interfaces => json!(self.interfaces),
+            Key::Ipv6 => json!(value::ipv6_text(self.ipv6)),
+            Key::Group => json!(self.group),
+            Key::Port => json!(self.port),
+            Key::HttpPort => json!(self.http_port),
+            Key::HttpsPort => json!(self.https_port),
+            Key::ServerRoot => json!(self.server_root),
+            Key::Hypervisor => json!(self.hypervisor),
+            Key::StateDir => json!(self.state_dir.to_string_lossy()),
+            Key::Api => Value::from(self.api_texts("")),
+            Key::ApiGroup => json!(self.api_group),
+            Key::AllowedHosts => json!(self.allowed_hosts),
+            Key::Log => json!(self.log.as_str()),
+        }
+    }
+
+    /// The value of a key for a person, `-` for none.
+    pub(crate) fn text(&self, key: Key) -> String {
+        let items = match (key, self.json(key)) {
+            (Key::Api, _) => self.api_texts(" (if it can be made)"),
+            (_, Value::Array(items)) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
+            (_, Value::String(text)) => vec![text],
+            (_, Value::Null) => Vec::new(),
+            (_, other @ (Value::Bool(_) | Value::Number(_) | Value::Object(_))) => vec![other.to_string()],
+        };
+        if items.is_empty() { "-".to_owned() } else { items.join(", ") }
+    }
+
+    /// All addresses of the API; `remark` goes after the optional one.
+    fn api_texts(&self, remark: &str) -> Vec<String> {
+        let optional = self.api_optional_socket.iter().map(|path| format!("unix:{}{remark}", path.display()));
+        optional.chain(self.api.iter().map(ToString::to_string)).collect()
+    }
+}

@@ -1,0 +1,248 @@
+//! What the API says and the command line reads: one definition for both sides.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// A peer as programs see it. The names of its members are stable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PeerView {
+    /// Identity of an extended peer, `NAME@ADDRESS` of a base peer, `HOST:PORT` of a remote peer.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// The one to use first.
+    pub(crate) addresses: Vec<String>,
+    pub(crate) http_port: u16,
+    pub(crate) https_port: u16,
+    /// Where its console answers.
+    pub(crate) url: String,
+    pub(crate) origin: Origin,
+    pub(crate) state: PeerState,
+    /// Why it is down or doubtful, as a word.
+    pub(crate) reason: Option<String>,
+    pub(crate) trust: Trust,
+    /// RFC 3339, as are the other times.
+    pub(crate) first_seen: String,
+    pub(crate) last_seen: Option<String>,
+    pub(crate) state_since: String,
+    /// Round trip in milliseconds of the newest check or directed search.
+    pub(crate) rtt_ms: Option<f64>,
+    /// What it tells of itself.
+    pub(crate) facts: BTreeMap<String, String>,
+}
+
+/// Where a peer is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Origin {
+    /// Heard on a link.
+    Local,
+    /// Added by hand.
+    Remote,
+}
+
+impl Origin {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+/// Whether a peer is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PeerState {
+    Up,
+    Suspect,
+    Down,
+    Unknown,
+}
+
+impl PeerState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How far a row can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Trust {
+    /// Anybody on the link could have said it.
+    Unsigned,
+    /// Another host claims the same name or identity.
+    Conflict,
+}
+
+impl Trust {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsigned => "unsigned",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// One peer with what led to its row; the answer of `GET /v1/peers/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PeerDetail {
+    #[serde(flatten)]
+    pub(crate) peer: PeerView,
+    /// With whom it is at odds, in words.
+    pub(crate) conflict: Option<String>,
+    /// Why the newest check of a remote peer failed, in words.
+    #[serde(default)]
+    pub(crate) failure: Option<String>,
+    /// Where it is heard.
+    pub(crate) evidence: Vec<Evidence>,
+    /// SHA-256 of the certificate that a remote peer showed, in hexadecimal.
+    pub(crate) certificate: Option<String>,
+    /// What happened to it, newest first.
+    pub(crate) history: Vec<HistoryView>,
+}
+
+/// Where and when a peer was heard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Evidence {
+    pub(crate) interface: Option<String>,
+    pub(crate) address: String,
+    pub(crate) last_heard: Option<String>,
+}
+
+/// One change of one peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HistoryView {
+    pub(crate) time: String,
+    pub(crate) event: String,
+    pub(crate) cause: Option<String>,
+    pub(crate) address: Option<String>,
+}
+
+/// One line of `run --events`, `watch -o json` and one event of `GET /v1/events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EventView {
+    /// `ready`, `up`, `changed`, `suspect`, `down`, `removed` or `conflict`.
+    pub(crate) event: String,
+    pub(crate) time: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<PeerView>,
+}
+
+/// This host; the answer of `GET /v1/self`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SelfView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) epoch: u64,
+    pub(crate) version: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) http_port: u16,
+    pub(crate) https_port: u16,
+    pub(crate) facts: BTreeMap<String, String>,
+}
+
+/// How the daemon is doing; the answer of `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StatusView {
+    pub(crate) version: String,
+    pub(crate) name: String,
+    pub(crate) id: String,
+    pub(crate) started: String,
+    pub(crate) state_dir: String,
+    /// Where the API listens.
+    pub(crate) api: Vec<String>,
+    /// What does not work, a sentence each; empty when all is well.
+    pub(crate) degraded: Vec<String>,
+    /// Rows by origin and state, such as `local_up`.
+    pub(crate) peers: BTreeMap<String, u64>,
+    pub(crate) links: Vec<LinkView>,
+    pub(crate) interfaces: Vec<InterfaceView>,
+    pub(crate) datagrams: DatagramsView,
+    pub(crate) store: StoreView,
+}
+
+/// A link that discovery uses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LinkView {
+    pub(crate) name: String,
+    pub(crate) address: Option<String>,
+    /// When own multicast was last heard back; never, where a firewall drops what comes in.
+    pub(crate) heard_self: Option<String>,
+}
+
+/// An interface and why it is used or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InterfaceView {
+    pub(crate) name: String,
+    pub(crate) used: bool,
+    pub(crate) why: String,
+}
+
+/// Datagram counters since the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DatagramsView {
+    pub(crate) received: BTreeMap<String, u64>,
+    pub(crate) sent: BTreeMap<String, u64>,
+    pub(crate) sent_bytes: u64,
+    /// By cause.
+    pub(crate) dropped: BTreeMap<String, u64>,
+    /// Own datagrams heard back.
+    pub(crate) own: u64,
+    /// Dropped by the kernel for want of room.
+    pub(crate) kernel_dropped: u64,
+    pub(crate) send_errors: u64,
+}
+
+/// The store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoreView {
+    pub(crate) pending: u64,
+    pub(crate) commits: u64,
+    pub(crate) failed_commits: u64,
+    pub(crate) database_bytes: u64,
+}
+
+/// The body of `POST /v1/peers`: `address` or `url`, and perhaps a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddRequest {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+}
+
+/// The body of every error, in the shape that Wok gives its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ErrorView {
+    /// A stable word for programs, such as `KPPEER404`.
+    pub(crate) code: String,
+    /// A sentence for people.
+    pub(crate) reason: String,
+}
+
+/// A time in the form that every answer uses: RFC 3339 in UTC with milliseconds.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// A time kept as Unix milliseconds.
+pub(crate) fn from_unix_milliseconds(milliseconds: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
+}
+
+/// A time as Unix milliseconds.
+pub(crate) fn unix_milliseconds(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,16 @@
+//! Conversations of two or three engines, and of one engine with a stranger whose datagrams are made by hand.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests throughout")]
+
+mod lan;
+
+mod answering;
+mod base_peers;
+mod bounds;
+mod conflicts;
+mod determinism;
+mod expiry;
+mod interfaces;
+mod joining;
+mod leaving;
+mod restored;

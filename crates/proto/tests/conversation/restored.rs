@@ -1,0 +1,95 @@
+//! Peers that are known from the last run.
+
+use kimchi_peers_proto::{Cause, Change, Config, Facts, Kind, KnownPeer, PeerKey, Reason, State};
+
+use crate::lan::{Lan, address, extended, key, profile, secs};
+
+fn known(key: PeerKey, number: u8) -> KnownPeer {
+    KnownPeer {
+        key,
+        name: profile(number).name,
+        http_port: 8000,
+        https_port: 8001,
+        epoch: 5,
+        sequence: 10,
+        facts: Facts::default(),
+        addresses: vec![address(number)],
+        down: None,
+    }
+}
+
+#[test]
+fn who_is_heard_is_confirmed_and_who_is_not_is_lost() {
+    let mut lan = Lan::settled(1);
+    let start = lan.now;
+    let remembered = (1..=3).filter(|number| *number != 2).map(|number| known(key(number), number)).collect();
+    let host = lan.start_with(2, Config::default(), remembered);
+    assert_eq!((lan.state(host, 1), lan.state(host, 3)), (Some(State::Unknown), Some(State::Unknown)));
+    lan.run(secs(60));
+    assert_eq!((lan.state(host, 1), lan.state(host, 3)), (Some(State::Up), Some(State::Down)));
+    let lost = lan.changes(host, &key(3));
+    assert_eq!(lost, [(start + secs(13), Change::Down, Cause::NotHeardSinceStart)]);
+    assert_eq!(lan.peer(host, &key(3)).reason, Some(Reason::Lost));
+    let searches = lan.sent_by(host, Kind::Search).iter().filter(|sent| sent.is_multicast()).count();
+    assert_eq!(searches, 4, "somebody missing is reason to search on");
+}
+
+#[test]
+fn a_directed_search_finds_who_does_not_hear_the_group() {
+    let mut lan = Lan::settled(1);
+    lan.hosts[0].deaf = true;
+    let host = lan.start_with(2, Config::default(), vec![known(key(1), 1)]);
+    lan.hosts[host].deaf = true;
+    lan.run(secs(8));
+    assert_eq!(lan.state(host, 1), Some(State::Up));
+}
+
+#[test]
+fn a_replay_from_the_last_run_confirms_nobody() {
+    let mut lan = Lan::new();
+    let host = lan.start_with(2, Config::default(), vec![known(key(9), 9)]);
+    for sequence in 1..=10 {
+        lan.group(host, 9, &extended(Kind::Notify, 9, sequence));
+    }
+    assert_eq!(lan.state(host, 9), Some(State::Unknown));
+    lan.group(host, 9, &extended(Kind::Notify, 9, 11));
+    assert_eq!(lan.state(host, 9), Some(State::Up));
+}
+
+#[test]
+fn without_an_interface_the_memory_is_kept() {
+    let mut lan = Lan::new();
+    let host = lan.add(2, Config::default(), vec![known(key(9), 9)]);
+    lan.run(secs(86_400));
+    assert_eq!(lan.state(host, 9), Some(State::Unknown));
+}
+
+#[test]
+fn a_base_peer_gets_three_searches() {
+    let base = PeerKey::Base(profile(9).name, address(9));
+    let mut lan = Lan::new();
+    let start = lan.now;
+    let host = lan.start_with(2, Config::default(), vec![known(base.clone(), 9)]);
+    lan.run(secs(60));
+    assert_eq!(lan.changes(host, &base), [(start + secs(11), Change::Down, Cause::NotHeardSinceStart)]);
+}
+
+#[test]
+fn the_dead_stay_dead_and_nobody_is_his_own_peer() {
+    let mut lan = Lan::new();
+    let dead = KnownPeer { down: Some(Reason::Left), ..known(key(9), 9) };
+    let host = lan.start_with(2, Config::default(), vec![dead, known(key(2), 2)]);
+    lan.run(secs(60));
+    assert_eq!((lan.state(host, 9), lan.state(host, 2)), (Some(State::Down), None));
+    assert_eq!(lan.peer(host, &key(9)).reason, Some(Reason::Left));
+    assert_eq!(lan.hosts[host].node.table().len(), 1);
+}
+
+#[test]
+fn memory_is_bounded_too() {
+    let mut lan = Lan::new();
+    let config = Config { peers_max: 4, ..Config::default() };
+    let remembered = (10..30).map(|number| known(key(number), number)).collect();
+    let host = lan.start_with(2, config, remembered);
+    assert_eq!(lan.hosts[host].node.table().len(), 4);
+}

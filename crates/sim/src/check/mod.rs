@@ -1,0 +1,141 @@
+//! What must never happen, looked at after every step.
+//!
+//! The checks know the protocol's promises and nothing of how the engine keeps them: they see what goes in, what comes
+//! out and the public table.
+
+mod sent;
+mod told;
+
+use std::collections::BTreeMap;
+
+use kimchi_peers_proto::{Instant, Kind, Node, Output, PeerKey, State, Timer};
+use thiserror::Error;
+
+use crate::host::{Host, HostIndex};
+use crate::world::Feed;
+
+pub use sent::Sent;
+
+/// A promise that was not kept, and how to see it again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what} ({} at {at}, seed {seed})", host.map_or_else(|| "world".to_owned(), |host| host.to_string()))]
+pub struct Broken {
+    /// The seed that repeats the run.
+    pub seed: u64,
+    /// When, by the world's clock.
+    pub at: Instant,
+    /// Which host broke it, where one did.
+    pub host: Option<HostIndex>,
+    /// What was broken.
+    pub what: String,
+}
+
+/// One call of the engine: what went in and what came out.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) node: &'a Node,
+    /// The host's own time.
+    pub(crate) now: Instant,
+    pub(crate) feed: &'a Feed,
+    /// What the engine waited for before.
+    pub(crate) waited: Option<(Instant, Timer)>,
+    pub(crate) outputs: &'a [Output],
+    /// What it waits for now.
+    pub(crate) waits: Option<(Instant, Timer)>,
+}
+
+/// What the checks remember of one host.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// What somebody would know who has read nothing but the host's events.
+    pub told: BTreeMap<PeerKey, State>,
+    /// What it has sent.
+    pub sent: Sent,
+    rows: usize,
+}
+
+impl Watch {
+    /// Begins anew with a host that was just started.
+    pub(crate) fn restart(&mut self, node: &Node) {
+        self.told = node.table().iter().map(|peer| (peer.key.clone(), peer.state)).collect();
+        self.sent.restart();
+    }
+
+    /// Looks at one step.
+    pub(crate) fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
+        table_within_bounds(step)?;
+        // A row of its own can only come in by an insertion, and looking for one costs more than all other checks.
+        let rows = step.node.table().len();
+        if std::mem::replace(&mut self.rows, rows) != rows || !step.outputs.is_empty() {
+            self_is_no_peer(step)?;
+        }
+        no_busy_loop(step)?;
+        no_answer_to_an_answer(step)?;
+        for output in step.outputs {
+            match output {
+                Output::Send { interface, from, to, bytes } => {
+                    self.sent.check(step, *interface, (*from, *to), bytes)?
+                }
+                Output::Event(event) => told::check(step, &mut self.told, event)?,
+                Output::Wait { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the events told everything that the table holds.
+    pub(crate) fn told_everything(&self, node: &Node) -> Result<(), String> {
+        let held: BTreeMap<&PeerKey, State> = node.table().iter().map(|peer| (&peer.key, peer.state)).collect();
+        let told: BTreeMap<&PeerKey, State> = self.told.iter().map(|(key, state)| (key, *state)).collect();
+        let differing = held.iter().find(|(key, state)| told.get(*key) != Some(*state));
+        match differing {
+            Some((key, state)) => Err(format!("{key} is {} and no event told so", state.as_str())),
+            None if told.len() != held.len() => Err("an event told of a row that is gone".to_owned()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn table_within_bounds(step: &Step<'_>) -> Result<(), String> {
+    let (table, config) = (step.node.table(), &step.host.config);
+    if table.base() > config.base_peers_max {
+        return Err(format!("{} base peers in the table", table.base()));
+    }
+    let extended = table.len() - table.base();
+    if extended > config.peers_max { Err(format!("{extended} extended peers in the table")) } else { Ok(()) }
+}
+
+fn self_is_no_peer(step: &Step<'_>) -> Result<(), String> {
+    let own_base = step.host.addresses().map(|address| PeerKey::Base(step.host.name.clone(), address));
+    let mut own = own_base.chain([PeerKey::Identity(step.host.id)]);
+    match own.find(|key| step.node.table().get(key).is_some()) {
+        Some(key) => Err(format!("it lists itself as {key}")),
+        None => Ok(()),
+    }
+}
+
+/// A wake-up in the past would spin the driver.
+fn no_busy_loop(step: &Step<'_>) -> Result<(), String> {
+    match step.waits {
+        Some((until, why)) if until <= step.now => Err(format!("it waits for {} in the past", why.as_str())),
+        _ => Ok(()),
+    }
+}
+
+/// Hearing a `notify` makes nobody speak: neither at once nor by an answer planned for later.
+fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
+    let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
+    let was_due = step.waited.is_some_and(|(until, _)| until <= step.now);
+    if packet.kind != Some(Kind::Notify) || was_due {
+        return Ok(());
+    }
+    if step.outputs.iter().any(|output| matches!(output, Output::Send { .. })) {
+        return Err("it answered a notify at once".to_owned());
+    }
+    let sooner = |until: Instant| step.waited.is_none_or(|(before, _)| until < before);
+    match step.waits {
+        Some((until, Timer::Answer | Timer::Announce)) if sooner(until) => Err("a notify planned an answer".to_owned()),
+        _ => Ok(()),
+    }
+}

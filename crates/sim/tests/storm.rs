@@ -1,0 +1,39 @@
+//! An attacker floods the link with searches.
+
+use kimchi_peers_sim::{
+    Broken, Conditions, Fault, Goal, Memory, Role, SegmentIndex, Spec, World, millis, seconds, seed,
+};
+
+fn storm(seed: u64, hosts: usize, names: u32) -> Result<(), Broken> {
+    let (mut world, all) = World::lan(seed, hosts, Conditions::default());
+    let attacker = world.add_host(Spec::new(Role::Attacker, SegmentIndex(0)));
+    world.boot_all(&all, seconds(1));
+    world.apply(Fault::Boot(attacker, Memory::Cold));
+    world.run_for(seconds(30))?;
+    let before: Vec<u64> = all.iter().map(|host| world.tally(*host).multicasts()).collect();
+    world.apply(Fault::Storm(attacker, 10_000, seconds(10), names));
+    world.run_for(seconds(10) + millis(100))?;
+    for (host, before) in all.iter().zip(before) {
+        let tally = world.tally(*host);
+        assert!(tally.multicasts() - before <= 12, "{host} sent {} packets in 10 s", tally.multicasts() - before);
+        assert_eq!(tally.unicasts(), 0);
+    }
+    // The table is full of the attacker's names, and yet nobody of ours is lost or missed.
+    let start = world.now();
+    world.apply(Fault::Boot(all[0], Memory::Cold));
+    world.reach(Goal::known_by_all(all[0]), seconds(2))?;
+    world.reach(Goal::knows_all(all[0]), seconds(2).saturating_sub(world.now() - start))?;
+    world.run_for(seconds(200))?;
+    assert_eq!(world.total().false_downs, 0);
+    Ok(())
+}
+
+#[test]
+fn own_output_is_bounded() -> Result<(), Broken> {
+    storm(*seed(1), 4, 1)
+}
+
+#[test]
+fn also_under_a_hundred_thousand_names() -> Result<(), Broken> {
+    storm(*seed(2), 4, 100_000)
+}
