@@ -18,7 +18,7 @@ fn an_hour_at_twenty_percent_independent_loss() -> Result<(), Broken> {
 }
 
 #[test]
-fn an_hour_with_bursts_of_two_seconds() -> Result<(), Broken> {
+fn an_hour_with_bursts_of_half_a_second_on_average() -> Result<(), Broken> {
     let burst = Burst { every: seconds(60), lasting: millis(500), loss: 1.0 };
     live(*seed(2), Conditions { burst: Some(burst), ..Conditions::lossy(0.01) }, 1)
 }

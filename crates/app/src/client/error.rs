@@ -68,7 +68,12 @@ pub(crate) enum Credential {
 }
 
 impl ClientError {
-    fn status(&self) -> u8 {
+    /// The HTTP status of a refusal.
+    pub(crate) const fn status(&self) -> Option<StatusCode> {
+        if let Self::Refused { status, .. } = self { Some(*status) } else { None }
+    }
+
+    const fn exit_status(&self) -> u8 {
         match self {
             Self::Unreachable(_) => NO_DAEMON,
             Self::NoSuchPeer(_) => NO_SUCH_PEER,
@@ -102,7 +107,7 @@ impl Credential {
                 Some(format!("the token of {} is not this daemon's; give its --state-dir, {socket}", path.display()))
             }
             Self::Unreadable(path, why) => {
-                let cause = format!("changes need the token of {}: {why}", path.display());
+                let cause = format!("changes need the token of {}: {}", path.display(), words(*why));
                 let cure = if *why == io::ErrorKind::PermissionDenied { "use sudo" } else { "give --state-dir" };
                 Some(format!("{cause}; {cure}, {socket}"))
             }
@@ -112,7 +117,7 @@ impl Credential {
 }
 
 /// Whether the daemon wants to know who asks.
-pub(crate) fn is_about_rights(status: StatusCode) -> bool {
+fn is_about_rights(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
@@ -120,7 +125,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         // The daemon's sentences may quote names from the network.
         let hint = error.hint().map(|hint| printable(&hint).into_owned());
-        Self { status: error.status(), message: printable(&error.to_string()).into_owned(), hint }
+        Self { status: error.exit_status(), message: printable(&error.to_string()).into_owned(), hint }
     }
 }
 
@@ -131,8 +136,13 @@ impl From<ClientError> for Stop {
 }
 
 fn tried(addresses: &[(ApiAddress, io::ErrorKind)]) -> String {
-    let all: Vec<_> = addresses.iter().map(|(address, why)| format!("{address} ({why})")).collect();
+    let all: Vec<_> = addresses.iter().map(|(address, why)| format!("{address} ({})", words(*why))).collect();
     all.join(" and ")
+}
+
+/// What the standard library says, but for its "entity".
+fn words(why: io::ErrorKind) -> String {
+    if why == io::ErrorKind::NotFound { "no such file".to_owned() } else { why.to_string() }
 }
 
 fn listed(candidates: &[String]) -> String {

@@ -57,7 +57,14 @@ fn change(old: Option<&PeerView>, new: &PeerView) -> Option<&'static str> {
     }
     // Times and round trips differ without anything having happened.
     let told = |peer: &PeerView| {
-        (peer.name.clone(), peer.url.clone(), peer.addresses.clone(), peer.http_port, peer.facts.clone())
+        (
+            peer.name.clone(),
+            peer.url.clone(),
+            peer.addresses.clone(),
+            peer.http_port,
+            peer.reason.clone(),
+            peer.facts.clone(),
+        )
     };
     (told(old) != told(new)).then_some("changed")
 }

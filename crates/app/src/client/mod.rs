@@ -41,6 +41,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Client {
     addresses: Vec<ApiAddress>,
     token: Token,
+    answer_limit: Duration,
 }
 
 /// What to ask.
@@ -58,13 +59,28 @@ impl<'a> Question<'a> {
     }
 }
 
+/// A question on its way.
+struct Asking {
+    address: ApiAddress,
+    sender: connect::Sender,
+    credential: Credential,
+    request: Request<Full<Bytes>>,
+}
+
+impl Asking {
+    async fn send(mut self) -> Result<Response<Incoming>, ClientError> {
+        self.sender.send_request(self.request).await.map_err(|error| ClientError::Broken(self.address, error))
+    }
+}
+
 impl Client {
     /// Finds out where the daemon is to be; whether it is there shows with the first question.
     pub(crate) fn find(connection: &Connection) -> Result<Self, ClientError> {
         let variable = |name: &str| std::env::var_os(name);
         let is_root = nix::unistd::geteuid().is_root();
         let directory = state_directory(connection.state_dir.as_ref(), is_root, variable);
-        Ok(Self { addresses: ApiAddress::candidates(connection, variable)?, token: Token::read(&directory) })
+        let addresses = ApiAddress::candidates(connection, variable)?;
+        Ok(Self { addresses, token: Token::read(&directory), answer_limit: ANSWER_LIMIT })
     }
 
     /// All peers in all states.
@@ -103,13 +119,18 @@ impl Client {
 
     /// The stream of events after the one of this id, or from now on. Its body has no limit in time.
     pub(crate) async fn events(&self, after: Option<&str>) -> Result<Response<Incoming>, ClientError> {
-        let question = Question { after, ..Question::new(Method::GET, "/v1/events") };
-        let (address, credential, answer) = in_time(&self.addresses, self.exchange(question)).await?;
-        if answer.status() == StatusCode::OK {
-            return Ok(answer);
-        }
-        let (status, bytes) = in_time(&self.addresses, whole(&address, answer)).await?;
-        Err(refused(address, status, &bytes, credential))
+        let asking = self.begin(Question { after, ..Question::new(Method::GET, "/v1/events") }).await?;
+        let address = asking.address.clone();
+        let asked = async {
+            let credential = asking.credential.clone();
+            let answer = asking.send().await?;
+            if answer.status() == StatusCode::OK {
+                return Ok(answer);
+            }
+            let (status, bytes) = whole(&address, answer).await?;
+            Err(refused(&address, status, &bytes, credential))
+        };
+        self.in_time(&address, asked).await
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -118,25 +139,32 @@ impl Client {
     }
 
     async fn ask(&self, question: Question<'_>) -> Result<(ApiAddress, Bytes), ClientError> {
+        let asking = self.begin(question).await?;
+        let address = asking.address.clone();
         let asked = async {
-            let (address, credential, answer) = self.exchange(question).await?;
-            let (status, bytes) = whole(&address, answer).await?;
-            if status.is_success() { Ok((address, bytes)) } else { Err(refused(address, status, &bytes, credential)) }
+            let credential = asking.credential.clone();
+            let (status, bytes) = whole(&address, asking.send().await?).await?;
+            if status.is_success() { Ok(bytes) } else { Err(refused(&address, status, &bytes, credential)) }
         };
-        in_time(&self.addresses, asked).await
+        let bytes = self.in_time(&address, asked).await?;
+        Ok((address, bytes))
     }
 
-    async fn exchange(
+    async fn in_time<T>(
         &self,
-        question: Question<'_>,
-    ) -> Result<(ApiAddress, Credential, Response<Incoming>), ClientError> {
-        let (address, mut sender) = connect::connect(&self.addresses).await?;
+        address: &ApiAddress,
+        asked: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        tokio::time::timeout(self.answer_limit, asked)
+            .await
+            .unwrap_or_else(|_| Err(ClientError::Silent(address.clone())))
+    }
+
+    async fn begin(&self, question: Question<'_>) -> Result<Asking, ClientError> {
+        let (address, sender) = connect::connect(&self.addresses).await?;
         let credential = self.credential(&address, &question.method);
         let request = self.request(question, &address, &credential)?;
-        match sender.send_request(request).await {
-            Ok(answer) => Ok((address, credential, answer)),
-            Err(error) => Err(ClientError::Broken(address, error)),
-        }
+        Ok(Asking { address, sender, credential, request })
     }
 
     fn credential(&self, address: &ApiAddress, method: &Method) -> Credential {
@@ -185,14 +213,6 @@ impl Client {
     }
 }
 
-async fn in_time<T>(
-    addresses: &[ApiAddress],
-    asked: impl Future<Output = Result<T, ClientError>>,
-) -> Result<T, ClientError> {
-    let silent = || ClientError::Silent(addresses.first().cloned().unwrap_or(ApiAddress::Unix("?".into())));
-    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or_else(|_| Err(silent()))
-}
-
 async fn whole(address: &ApiAddress, answer: Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
@@ -207,19 +227,16 @@ fn parse<T: DeserializeOwned>(address: &ApiAddress, bytes: &[u8]) -> Result<T, C
     serde_json::from_slice(bytes).map_err(|error| ClientError::Foreign(address.clone(), error.to_string()))
 }
 
-fn refused(address: ApiAddress, status: StatusCode, bytes: &[u8], credential: Credential) -> ClientError {
+fn refused(address: &ApiAddress, status: StatusCode, bytes: &[u8], credential: Credential) -> ClientError {
     match serde_json::from_slice::<ErrorView>(bytes) {
         Ok(error) => ClientError::Refused { status, reason: error.reason, credential },
-        Err(_) => ClientError::Foreign(address, format!("it says {status}")),
+        Err(_) => ClientError::Foreign(address.clone(), format!("it says {status}")),
     }
 }
 
 /// A peer can go between the look at the list and the question about it.
 fn not_found(error: ClientError, id: &str) -> ClientError {
-    match error {
-        ClientError::Refused { status: StatusCode::NOT_FOUND, .. } => ClientError::NoSuchPeer(id.to_owned()),
-        other => other,
-    }
+    if error.status() == Some(StatusCode::NOT_FOUND) { ClientError::NoSuchPeer(id.to_owned()) } else { error }
 }
 
 /// The path of one peer, its id as one segment.

@@ -99,13 +99,13 @@ impl Api {
 
     /// A client of this daemon.
     pub(crate) fn client(&self) -> Client {
-        Client { addresses: vec![self.address.clone()], token: self.token.clone() }
+        Client { addresses: vec![self.address.clone()], token: self.token.clone(), answer_limit: ANSWER_LIMIT }
     }
 
     /// A client where no daemon is.
     pub(crate) fn nowhere() -> Client {
         let token = Token { path: "/state/api-token".into(), text: Err(io::ErrorKind::NotFound) };
-        Client { addresses: vec![ApiAddress::Unix("/nonexistent/api.sock".into())], token }
+        Client { addresses: vec![ApiAddress::Unix("/nonexistent/api.sock".into())], token, answer_limit: ANSWER_LIMIT }
     }
 
     /// From now on clients have no token.
@@ -169,7 +169,7 @@ async fn over_a_socket_nothing_needs_a_token() {
     // A socket that nobody serves any more is passed over.
     let stale = directory.path().join("stale.sock");
     drop(UnixListener::bind(&stale).unwrap());
-    let client = Client { addresses: vec![ApiAddress::Unix(stale), ApiAddress::Unix(path)], token };
+    let client = Client { addresses: vec![ApiAddress::Unix(stale), ApiAddress::Unix(path)], token, ..Api::nowhere() };
     let serve = async {
         let (stream, _) = listener.accept().await.unwrap();
         converse(stream, &answers, false, &record).await.unwrap();
@@ -187,8 +187,8 @@ async fn where_no_daemon_is_all_addresses_are_named() {
     assert_eq!(failure.status, NO_DAEMON);
     assert_eq!(
         failure.message,
-        "no daemon reached; tried unix:/nonexistent/api.sock (entity not found) and \
-         unix:/nonexistent/\\u{1b} (entity not found)"
+        "no daemon reached; tried unix:/nonexistent/api.sock (no such file) and \
+         unix:/nonexistent/\\u{1b} (no such file)"
     );
     assert_eq!(failure.hint.as_deref(), Some("start one with: kimchi-peers run"));
 }
@@ -203,11 +203,11 @@ async fn another_program_at_the_address_is_told_from_a_daemon() {
     assert!(failure.message.contains("404"), "{}", failure.message);
 }
 
-#[tokio::test(flavor = "current_thread", start_paused = true)]
+#[tokio::test(flavor = "current_thread")]
 async fn a_daemon_that_hangs_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = ApiAddress::Tcp(listener.local_addr().unwrap());
-    let client = Client { addresses: vec![address], ..Api::nowhere() };
+    let client = Client { addresses: vec![address], answer_limit: Duration::from_millis(20), ..Api::nowhere() };
     let failure = Failure::from(client.peers().await.unwrap_err());
     assert_eq!(failure.status, FAILED);
     assert!(failure.message.ends_with("does not answer"), "{}", failure.message);
@@ -217,7 +217,8 @@ async fn a_daemon_that_hangs_is_given_up() {
 fn the_token_never_leaves_this_host_in_clear() {
     let api = |text: &str| ApiAddress::parse(text).unwrap().remove(0);
     let token = Token::read(Path::new("/nonexistent"));
-    let client = Client { addresses: vec![], token: Token { text: Ok("s3cret".to_owned()), ..token } };
+    let client =
+        Client { addresses: vec![], token: Token { text: Ok("s3cret".to_owned()), ..token }, ..Api::nowhere() };
     assert_eq!(client.credential(&api("192.0.2.7:1"), &Method::POST), Credential::Withheld);
     assert!(matches!(client.credential(&api("127.0.0.1:1"), &Method::DELETE), Credential::Sent(_)));
     assert_eq!(client.credential(&api("127.0.0.1:1"), &Method::GET), Credential::Unneeded);

@@ -68,7 +68,9 @@ pub(crate) fn state_directory(
         return PathBuf::from("/var/lib/kimchi-peers");
     }
     let home_state = || PathBuf::from(variable("HOME").unwrap_or_default()).join(".local/state");
-    variable("XDG_STATE_HOME").map_or_else(home_state, PathBuf::from).join("kimchi-peers")
+    // A relative path here is to be ignored, says the XDG base directory specification.
+    let own_state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    own_state.unwrap_or_else(home_state).join("kimchi-peers")
 }
 
 #[cfg(test)]
@@ -94,6 +96,8 @@ mod tests {
         assert_eq!(directory(None, true, &all[1..]), "/service");
         assert_eq!(directory(None, true, &all[2..]), "/var/lib/kimchi-peers");
         assert_eq!(directory(None, false, &all[2..]), "/xdg/kimchi-peers");
+        let relative = [("XDG_STATE_HOME", "xdg"), ("HOME", "/home/u")];
+        assert_eq!(directory(None, false, &relative), "/home/u/.local/state/kimchi-peers");
         assert_eq!(directory(None, false, &all[3..]), "/home/u/.local/state/kimchi-peers");
         assert_eq!(directory(None, true, &[("KIMCHI_PEERS_STATE_DIR", "")]), "/var/lib/kimchi-peers");
     }

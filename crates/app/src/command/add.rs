@@ -33,11 +33,9 @@ fn request(arguments: &AddArguments) -> AddRequest {
 }
 
 fn explain(error: ClientError, host: &str) -> Failure {
-    let hint = match &error {
-        ClientError::Refused { status: StatusCode::CONFLICT, .. } => {
-            Some(format!("see it with: kimchi-peers show {host}"))
-        }
-        ClientError::Refused { status: StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY, .. } => {
+    let hint = match error.status() {
+        Some(StatusCode::CONFLICT) => Some(format!("see it with: kimchi-peers show {host}")),
+        Some(StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY) => {
             Some("give HOST, HOST:PORT or https://HOST[:PORT][/PATH], such as kvm9.example.org:8001".to_owned())
         }
         _ => None,
@@ -80,7 +78,7 @@ mod tests {
         let request = api.requests().remove(0);
         assert!(request.contains("\r\nauthorization: Bearer s3cret\r\n"), "{request}");
         assert!(request.ends_with("{\"url\":\"https://lab.example.org/wok\",\"name\":\"lab\"}"), "{request}");
-        added(&api, "lab:8001").await;
+        added(&api, "lab:8001").await.0.unwrap();
         assert!(api.requests()[1].ends_with("{\"address\":\"lab:8001\",\"name\":\"lab\"}"));
     }
 

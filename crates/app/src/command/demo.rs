@@ -30,25 +30,29 @@ const TOWNS: [&str; 16] = [
 
 /// Runs the demo until Ctrl-C or its time is over.
 pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
-    let scratch = Scratch::new()?;
+    let scratch = Scratch::new().map_err(|error| failed("make a directory for its state", &error))?;
     // Every demo has a port of its own, so that two of them, or a real daemon, do not meet.
-    let port = free_port()?;
+    let port = free_port().map_err(|error| failed("find a free port on the loopback", &error))?;
     let settings = Settings {
         name: name(0),
         interfaces: vec!["lo".to_owned()],
         port,
         state_dir: scratch.0.clone(),
-        api: vec![ApiAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))],
+        api: Vec::new(),
         api_optional_socket: None,
         ..Settings::default()
     };
     let placement = Placement { address: Some(address(0)) };
-    let (first, sources) = Daemon::start(settings.clone(), placement).await?;
+    let (first, sources) = Daemon::start(settings, placement).await?;
     let first = Arc::new(first);
-    let listener = api::open(&settings.api[0], None).await?;
+    let api = ApiAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    let listener = api::open(&api, None).await.map_err(|error| failed("open its API", &error))?;
     let api_address = listener.address();
     first.listening().addresses = vec![api_address.clone()];
-    introduce(arguments.hosts, &api_address, &scratch.0)?;
+    // A reader that went away, as `head` does, has seen enough.
+    if introduce(arguments.hosts, &api_address, &scratch.0).is_err() {
+        return Ok(());
+    }
     tokio::spawn(daemon::feed::run(Arc::clone(&first), sources));
     tokio::spawn(serve(listener, Arc::clone(&first)));
     tokio::spawn(print_events(Arc::clone(&first)));
@@ -90,7 +94,7 @@ async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Fa
             others.push(start_other(hosts - 1, port)?);
         }
         if end.is_none() {
-            writeln!(io::stdout(), "Ctrl-C ends the demo.")?;
+            let _ = writeln!(io::stdout(), "Ctrl-C ends the demo.");
         }
         std::future::pending::<Result<(), Failure>>().await
     };
@@ -177,8 +181,12 @@ impl Drop for Scratch {
     }
 }
 
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::new(format!("the demo cannot {what}: {error}"))
+}
+
 fn plain(error: &dyn std::error::Error) -> Failure {
-    Failure { status: 1, message: error.to_string(), hint: None }
+    Failure::new(error.to_string())
 }
 
 impl From<HostKeyError> for Failure {

@@ -23,7 +23,8 @@ pub(crate) fn run(directory: Option<&Path>) -> Result<(), Failure> {
 
 fn page() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    // Without `help`, of which there is no page either.
+    clap_mangen::Man::new(Cli::command().disable_help_subcommand(true)).render(&mut page)?;
     Ok(page)
 }
 
@@ -44,7 +45,8 @@ mod tests {
             let page = directory.path().join(format!("kimchi-peers-{}.1", command.get_name()));
             assert!(page.exists(), "{}", page.display());
         }
-        assert_eq!(std::fs::read(directory.path().join("kimchi-peers.1")).unwrap(), page().unwrap());
+        let main_page = std::fs::read(directory.path().join("kimchi-peers.1")).unwrap();
+        assert!(main_page == page().unwrap(), "the main page differs from the one that is printed");
         assert!(String::from_utf8(page().unwrap()).unwrap().contains("Exit status"));
     }
 }

@@ -21,7 +21,7 @@ async fn remove(client: &Client, arguments: &RemoveArguments, screen: &mut Scree
 }
 
 fn explain(error: ClientError) -> Failure {
-    let is_there = matches!(error, ClientError::Refused { status: StatusCode::CONFLICT, .. });
+    let is_there = error.status() == Some(StatusCode::CONFLICT);
     let failure = Failure::from(error);
     if is_there { failure.with_hint("a host of this network can be removed once it is down") } else { failure }
 }

@@ -64,10 +64,9 @@ async fn open_api(daemon: &Daemon, settings: &Settings) -> Result<Vec<Listener>,
     let group = settings.api_group.as_deref();
     let mut listeners = Vec::new();
     for address in &settings.api {
-        let listener = api::open(address, group).await.map_err(|error| Failure {
-            status: 1,
-            message: format!("cannot open the API on {address}: {error}"),
-            hint: Some("choose another address with --api, or see who holds it with: ss -lntp".to_owned()),
+        let listener = api::open(address, group).await.map_err(|error| {
+            Failure::new(format!("cannot open the API on {address}: {error}"))
+                .with_hint("choose another address with --api, or see who holds it with: ss -lntp")
         })?;
         listeners.push(listener);
     }
@@ -171,9 +170,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure { status: 1, message: format!("cannot listen to signals: {error}"), hint: None })
-        };
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen to signals: {error}")));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
@@ -196,6 +193,6 @@ impl Signals {
 
 impl From<daemon::StartFailure> for Failure {
     fn from(error: daemon::StartFailure) -> Self {
-        Self { status: 1, message: error.to_string(), hint: None }
+        Self::new(error.to_string())
     }
 }

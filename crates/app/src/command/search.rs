@@ -2,6 +2,7 @@
 
 mod alone;
 
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -69,13 +70,16 @@ async fn ask_daemon(
 /// The time that is left for answers; Ctrl-C ends it early.
 struct Countdown {
     end: Instant,
+    /// One for the whole time: a signal between two of them would be lost.
+    interrupted: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Countdown {
     fn start(wait: Duration) -> Self {
         // A wait that no clock can count is as good as a year.
         let longest = Duration::from_secs(365 * 86_400);
-        Self { end: Instant::now() + wait.min(longest) }
+        let interrupted = Box::pin(async { drop(tokio::signal::ctrl_c().await) });
+        Self { end: Instant::now() + wait.min(longest), interrupted }
     }
 
     fn show(&self, up: usize, screen: &mut Screen) {
@@ -88,7 +92,7 @@ impl Countdown {
         let next = self.end.min(Instant::now() + PROGRESS_INTERVAL);
         tokio::select! {
             () = tokio::time::sleep_until(next) => next == self.end,
-            _ = tokio::signal::ctrl_c() => true,
+            () = &mut self.interrupted => true,
         }
     }
 }

@@ -31,6 +31,7 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     if let Some(conflict) = &detail.conflict {
         page.entry("conflict", conflict);
     }
+    page.entry("last check", detail.failure.as_deref().unwrap_or_default());
     page.entry("url", &peer.url);
     page.entry("addresses", &peer.addresses.join(", "));
     page.entry("ports", &format!("{} HTTP, {} HTTPS", peer.http_port, peer.https_port));
@@ -114,6 +115,7 @@ mod tests {
         PeerDetail {
             peer,
             conflict: Some("another host has this name".to_owned()),
+            failure: Some("nobody accepts connections".to_owned()),
             evidence: vec![Evidence {
                 interface: Some("br0".to_owned()),
                 address: "10.0.0.1".to_owned(),
@@ -127,6 +129,7 @@ mod tests {
     const GOLDEN: &str = "\
 kvm-1: down, left, conflict
   conflict       another host has this name
+  last check     nobody accepts connections
   url            https://10.0.0.1:8001
   addresses      10.0.0.1
   ports          8000 HTTP, 8001 HTTPS

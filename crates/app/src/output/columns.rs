@@ -134,7 +134,7 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let expected = "NAME   STATE  URL\nkvm-1  up     https://10.0.0.1:8001\n宿主   down\n";
         assert_eq!(table().render(None, false), expected);
-        assert_eq!(table().render(Some(34), false), expected);
+        assert_eq!(table().render(Some(35), false), expected);
     }
 
     #[test]

@@ -21,4 +21,4 @@ pub(crate) use printable::printable;
 pub(crate) use screen::tests::Written;
 pub(crate) use screen::{Screen, Surface};
 pub(crate) use style::Tone;
-pub(crate) use time::{ago, span};
+pub(crate) use time::ago;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 
 use crate::failure::{Failure, Stop};
-use crate::output::style::{Tone, wants_colour};
+use crate::output::style::wants_colour;
 
 /// Columns of a terminal that does not tell.
 const WIDTH_DEFAULT: usize = 80;
@@ -83,11 +83,6 @@ impl Screen {
     /// Erases the line of progress.
     pub(crate) fn end_progress(&mut self) {
         self.progress("");
-    }
-
-    /// The text in a tone, if colours are wanted.
-    pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {
-        tone.paint(text, self.surface.colour)
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn ago(time: &str, now: SystemTime) -> String {
 }
 
 /// A duration in its greatest unit.
-pub(crate) fn span(duration: Duration) -> String {
+fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -281,9 +281,9 @@ impl Lan {
 
     /// What happened to a row at a host, in order.
     pub(crate) fn changes(&self, host: usize, of: &PeerKey) -> Vec<(Instant, Change, Cause)> {
-        let of_row = |(at, event): &(Instant, Event)| match event {
-            Event::Peer { change, cause, peer } if peer.key == *of => Some((*at, *change, *cause)),
-            _ => None,
+        let of_row = |(at, event): &(Instant, Event)| {
+            let Event::Peer { change, cause, peer } = event else { return None };
+            (peer.key == *of).then_some((*at, *change, *cause))
         };
         self.hosts[host].events.iter().filter_map(of_row).collect()
     }
