@@ -82,7 +82,7 @@ pub(crate) fn snapshot(selection: &Selection) -> io::Result<Snapshot> {
             loopback: flags.contains(InterfaceFlags::IFF_LOOPBACK),
             addressed: !networks.is_empty(),
         };
-        let choice = policy::choose(traits, &selection.named, policy::is_guest_bridge);
+        let choice = policy::choose(traits, &selection.named, policy::role_of);
         let loopback = traits.loopback;
         // An interface can vanish between the list and this question.
         if choice == Choice::Used

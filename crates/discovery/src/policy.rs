@@ -40,6 +40,8 @@ pub enum Choice {
     Loopback,
     /// Its name is one of guests', containers' or tunnels'; used only when it is named.
     Guest,
+    /// It is a port of a bridge or of a bond, which is used in its place; used itself only when it is named.
+    Port,
     /// A bridge that connects guests with each other and with nothing else; used only when it is named.
     GuestBridge,
 }
@@ -56,13 +58,14 @@ impl Choice {
             Self::NoAddress => "no address to announce",
             Self::Loopback => "loopback, used only if configured",
             Self::Guest => "leads to guests or containers, used only if configured",
+            Self::Port => "port of a bridge or bond, used only if configured",
             Self::GuestBridge => "bridge without a physical port, used only if configured",
         }
     }
 }
 
 /// Decides on one interface. `named` are the configured ones; empty means all that are suitable.
-pub(crate) fn choose(traits: Traits<'_>, named: &[String], is_guest_bridge: impl FnOnce(&str) -> bool) -> Choice {
+pub(crate) fn choose(traits: Traits<'_>, named: &[String], role: impl FnOnce(&str) -> Role) -> Choice {
     if !named.is_empty() && !named.iter().any(|name| name == traits.name) {
         return Choice::NotNamed;
     }
@@ -79,8 +82,10 @@ pub(crate) fn choose(traits: Traits<'_>, named: &[String], is_guest_bridge: impl
         if is_guest_name(traits.name) {
             return Choice::Guest;
         }
-        if is_guest_bridge(traits.name) {
-            return Choice::GuestBridge;
+        match role(traits.name) {
+            Role::Plain => {}
+            Role::Port => return Choice::Port,
+            Role::GuestBridge => return Choice::GuestBridge,
         }
     }
     // Linux does not flag its loopback as able to multicast, yet it is.
@@ -98,15 +103,30 @@ fn is_guest_name(name: &str) -> bool {
     docker_bridge || GUEST_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether `name` is a bridge none of whose ports leads out of the host.
-pub(crate) fn is_guest_bridge(name: &str) -> bool {
+/// What an interface is to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Nothing special.
+    Plain,
+    /// A port of a bridge or bond.
+    Port,
+    /// A bridge none of whose ports leads out of the host.
+    GuestBridge,
+}
+
+/// Asks the kernel for the role of `name`.
+pub(crate) fn role_of(name: &str) -> Role {
     // A name with a slash cannot exist, but a path must not be built from one either.
     if name.contains('/') {
-        return false;
+        return Role::Plain;
     }
-    let ports = Path::new("/sys/class/net").join(name).join("brif");
-    let Ok(ports) = std::fs::read_dir(ports) else { return false };
-    !ports.flatten().any(|port| port.file_name().to_str().is_some_and(|port| !is_guest_name(port)))
+    let interface = Path::new("/sys/class/net").join(name);
+    if interface.join("brport").exists() || interface.join("bonding_slave").exists() {
+        return Role::Port;
+    }
+    let Ok(ports) = std::fs::read_dir(interface.join("brif")) else { return Role::Plain };
+    let leads_out = |port: &std::ffi::OsStr| port.to_str().is_some_and(|port| !is_guest_name(port));
+    if ports.flatten().any(|port| leads_out(&port.file_name())) { Role::Plain } else { Role::GuestBridge }
 }
 
 #[cfg(test)]
@@ -119,25 +139,27 @@ mod tests {
     #[test]
     fn guests_and_containers_are_left_alone_by_default() {
         for name in ["virbr0", "vnet7", "docker0", "br-0123456789ab", "veth12ab", "cni0", "tap0", "tun0", "wg0"] {
-            assert_eq!(choose(Traits { name, ..ETHERNET }, &[], |_| false), Choice::Guest, "{name}");
+            assert_eq!(choose(Traits { name, ..ETHERNET }, &[], |_| Role::Plain), Choice::Guest, "{name}");
             let named = [name.to_owned()];
-            assert_eq!(choose(Traits { name, ..ETHERNET }, &named, |_| true), Choice::Used, "{name}");
+            assert_eq!(choose(Traits { name, ..ETHERNET }, &named, |_| Role::GuestBridge), Choice::Used, "{name}");
         }
         for name in ["eth0", "enp3s0", "bond0", "br0", "br-lan", "eth0.100", "wlan0"] {
-            assert_eq!(choose(Traits { name, ..ETHERNET }, &[], |_| false), Choice::Used, "{name}");
+            assert_eq!(choose(Traits { name, ..ETHERNET }, &[], |_| Role::Plain), Choice::Used, "{name}");
         }
-        assert_eq!(choose(ETHERNET, &[], |_| true), Choice::GuestBridge);
+        assert_eq!(choose(ETHERNET, &[], |_| Role::GuestBridge), Choice::GuestBridge);
+        assert_eq!(choose(ETHERNET, &[], |_| Role::Port), Choice::Port);
+        assert_eq!(choose(ETHERNET, &["eth0".to_owned()], |_| Role::Port), Choice::Used);
     }
 
     #[test]
     fn the_first_thing_that_is_wrong_is_told() {
         let none: &[String] = &[];
-        let of = |traits: Traits<'_>| choose(traits, none, |_| false);
+        let of = |traits: Traits<'_>| choose(traits, none, |_| Role::Plain);
         assert_eq!(of(Traits { up: false, ..ETHERNET }), Choice::Down);
         assert_eq!(of(Traits { running: false, ..ETHERNET }), Choice::NoCarrier);
         assert_eq!(of(Traits { multicast: false, ..ETHERNET }), Choice::NoMulticast);
         assert_eq!(of(Traits { addressed: false, ..ETHERNET }), Choice::NoAddress);
         assert_eq!(of(Traits { loopback: true, ..ETHERNET }), Choice::Loopback);
-        assert_eq!(choose(ETHERNET, &["eth1".to_owned()], |_| false), Choice::NotNamed);
+        assert_eq!(choose(ETHERNET, &["eth1".to_owned()], |_| Role::Plain), Choice::NotNamed);
     }
 }

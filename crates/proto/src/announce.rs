@@ -13,6 +13,8 @@ use crate::timers::Timer;
 
 /// Copies of a goodbye: at 20 % independent loss a receiver misses all of them once in 125 times.
 pub(crate) const GOODBYES: u8 = 3;
+/// Shortest time between two searches of a series.
+const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two copies of a goodbye; all are said within 100 ms.
 const GOODBYE_INTERVAL: Duration = Duration::from_millis(45);
 
@@ -51,7 +53,8 @@ impl Node {
         link.searches_sent += 1;
         link.news = false;
         if let Some(after) = self.config.searches.get(link.searches_sent) {
-            link.timers.set(Timer::Search, (link.search_start + *after).max(now));
+            // Never two at once, also where this host was late.
+            link.timers.set(Timer::Search, (link.search_start + *after).max(now + SEARCH_PAUSE));
         }
         self.send_group(now, interface, Kind::Search, Detail::default());
         self.plan_heartbeat(now, interface);

@@ -21,6 +21,8 @@ const BASE_CONFIRM_TRIES: u8 = 3;
 const BASE_CONFIRM_INTERVAL: Duration = Duration::from_secs(2);
 /// One base search serves all base peers of a link for this long.
 const BASE_SEARCH_SHARED_FOR: Duration = Duration::from_secs(2);
+/// Longest time between two searches for a base peer that was lost.
+const LOST_BASE_SEARCH_MAX: Duration = Duration::from_secs(600);
 /// No extended peer waits longer than this many steps for those before it.
 const BASE_RANK_MAX: u32 = 6;
 
@@ -31,12 +33,24 @@ impl Node {
         if key.is_base() { now + self.base_search_delay(peer) } else { now + peer.time_to_live }
     }
 
-    /// Plans to confirm what the last run knew, now that there is a link to hear it on.
-    pub(crate) fn schedule_unknown(&mut self, now: Instant) {
-        let unknown = |peer: &&Peer| peer.state == State::Unknown;
-        let keys: Vec<PeerKey> = self.table.iter().filter(unknown).map(|peer| peer.key.clone()).collect();
-        for key in keys {
-            self.table.schedule(&key, now + self.config.confirm_after);
+    /// Plans anew, now that there is a link: to confirm what the last run knew, to doubt whom nobody could hear, to
+    /// forget whom the last run saw go. The clock of the last run means nothing here.
+    pub(crate) fn plan_all(&mut self, now: Instant) {
+        let rows: Vec<(PeerKey, State, Option<Reason>, bool)> = self
+            .table
+            .iter()
+            .map(|peer| (peer.key.clone(), peer.state, peer.reason, peer.check_at.is_some()))
+            .collect();
+        for (key, state, reason, planned) in rows {
+            match state {
+                State::Unknown => self.table.schedule(&key, now + self.config.confirm_after),
+                State::Up | State::Suspect => self.table.schedule(&key, self.grace_until),
+                State::Down if planned => {}
+                State::Down => {
+                    self.table.set_state(&key, State::Down, reason, now);
+                    self.plan_down(now, &key);
+                }
+            }
         }
     }
 
@@ -59,11 +73,37 @@ impl Node {
 
     fn check_down(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
+        if peer.state_since + self.config.forget_after <= now {
+            return self.remove_peer(key, Cause::Expired);
+        }
+        if is_lost_base(peer) {
+            self.ask_base(now, key);
+        }
+        self.plan_down(now, key);
+    }
+
+    /// When a dead row is looked at again. A lost base peer says nothing by itself, so it is asked for now and then,
+    /// the more rarely the longer it has been gone.
+    fn plan_down(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get(key) else { return };
         let forgotten_at = peer.state_since + self.config.forget_after;
-        if forgotten_at <= now {
-            self.remove_peer(key, Cause::Expired);
+        let next = if is_lost_base(peer) {
+            now + now.since(peer.state_since).clamp(self.base_search_delay(peer), LOST_BASE_SEARCH_MAX)
         } else {
-            self.table.schedule(key, forgotten_at);
+            forgotten_at
+        };
+        self.table.schedule(key, next.min(forgotten_at));
+    }
+
+    /// After an extended peer came back: base peers that were lost with it may be back too and do not know it.
+    pub(crate) fn look_for_lost_base_peers(&mut self, now: Instant) {
+        let lost: Vec<PeerKey> =
+            self.table.iter().filter(|peer| is_lost_base(peer)).map(|peer| peer.key.clone()).collect();
+        for key in lost {
+            let Some(peer) = self.table.get(&key) else { continue };
+            // The same order among those who ask as ever, only faster.
+            let waited = self.base_search_delay(peer).saturating_sub(self.config.base_search_after);
+            self.table.schedule(&key, now + BASE_SEARCH_SHARED_FOR / 2 + waited / 10);
         }
     }
 
@@ -212,9 +252,13 @@ impl Node {
         peer.conflict = None;
         let name = peer.name.clone();
         self.table.set_state(key, State::Down, Some(reason), now);
-        self.table.schedule(key, now + self.config.forget_after);
+        self.plan_down(now, key);
         self.emit_peer(key, Change::Down, cause);
         self.review_name(&name);
         self.review_clones(key);
     }
+}
+
+fn is_lost_base(peer: &Peer) -> bool {
+    peer.key.is_base() && peer.reason == Some(Reason::Lost)
 }

@@ -8,11 +8,14 @@ use crate::event::{Cause, Change};
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Rival, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
 const REORDER_WINDOW: Duration = Duration::from_secs(2);
+
+/// For so long a datagram from before a goodbye may be under way.
+const LATE_AFTER_GOODBYE: Duration = Duration::from_secs(5);
 
 /// Where and when a message came in.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +102,7 @@ impl Node {
     }
 
     fn mark_up(&mut self, arrival: Arrival, key: &PeerKey, cause: Cause) {
+        let returns = self.table.get(key).is_some_and(|peer| peer.reason == Some(Reason::Lost) && !key.is_base());
         self.table.set_state(key, State::Up, None, arrival.now);
         if let Some(link) = self.links.get_mut(&arrival.interface) {
             link.news = true;
@@ -106,6 +110,9 @@ impl Node {
         let first_check = self.first_check(key, arrival.now);
         self.table.schedule(key, first_check);
         self.emit_peer(key, Change::Up, cause);
+        if returns {
+            self.look_for_lost_base_peers(arrival.now);
+        }
     }
 
     /// Copies the message into the row and tells whether anything that people see is different.
@@ -200,9 +207,16 @@ impl Node {
     fn split_clone(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: &Extension) {
         let address = arrival.from.ip();
         let clone = PeerKey::Clone(extension.id, address);
+        if self.table.get(key).is_some_and(|peer| peer.state == State::Down) {
+            // Nobody is there to be at odds with: the host moved, and its state went back to an earlier day.
+            self.remove_peer(key, Cause::Replaced);
+            return self.take(arrival, key.clone(), message, Some(extension));
+        }
         let elsewhere = self.table.get(key).and_then(|peer| peer.paths.first().map(|path| path.address));
         self.take(arrival, clone.clone(), message, Some(extension));
-        if let Some(elsewhere) = elsewhere {
+        if let Some(elsewhere) = elsewhere
+            && self.table.get(&clone).is_some()
+        {
             self.flag_clones(key, address, &clone, elsewhere);
         }
     }
@@ -229,6 +243,7 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         epoch_since: now,
         probe: None,
         rival: None,
+        goodbye: None,
         check_at: None,
     }
 }
@@ -264,12 +279,20 @@ fn order_of(peer: &Peer, arrival: Arrival, extension: &Extension) -> Order {
     if heard_there.is_some_and(|heard| newest <= heard) {
         return Order::Stale;
     }
+    // What was said before the goodbye and arrives after it brings nobody back. Only for a while, since a goodbye may
+    // be forged with any number.
+    let just_left = peer.state == State::Down && arrival.now.since(peer.state_since) < LATE_AFTER_GOODBYE;
+    if just_left && peer.goodbye.is_some_and(|goodbye| newest < goodbye) {
+        return Order::Stale;
+    }
     if newest > (peer.epoch, peer.sequence) {
         return Order::Fresh;
     }
     // Heard before, by another of our interfaces or from another of its own.
     if newest == (peer.epoch, peer.sequence) {
-        return if peer.paths.iter().any(|path| path.address == address) { Order::PathOnly } else { Order::Stale };
+        // No host gives one number to two datagrams, so from another address it is another host's.
+        let same = peer.paths.iter().any(|path| path.address == address && path.newest == newest);
+        return if same { Order::PathOnly } else { Order::Rival };
     }
     let settled = if extension.epoch == peer.epoch { peer.last_heard } else { Some(peer.epoch_since) };
     let overtaken = settled.is_none_or(|since| arrival.now.since(since) < REORDER_WINDOW);

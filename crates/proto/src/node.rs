@@ -150,7 +150,6 @@ impl Node {
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
         let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0) };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
-        let check_at = (state == State::Down).then(|| Instant::ZERO + self.config.forget_after);
         self.table.insert(Peer {
             key: known.key,
             name: known.name,
@@ -170,7 +169,8 @@ impl Node {
             epoch_since: Instant::ZERO,
             probe: None,
             rival: None,
-            check_at,
+            goodbye: None,
+            check_at: None,
         });
     }
 
@@ -243,7 +243,7 @@ impl Node {
         }
         if was_alone && !self.links.is_empty() {
             self.grace_until = now + self.config.grace;
-            self.schedule_unknown(now);
+            self.plan_all(now);
         }
     }
 

@@ -39,11 +39,12 @@ impl PeerKey {
 }
 
 impl fmt::Display for PeerKey {
-    /// `ID`, `ID@ADDRESS` for a clone, `NAME@ADDRESS` for a base peer.
+    /// `ID`, `ID@@ADDRESS` for a clone, `NAME@ADDRESS` for a base peer. A name can look like an identity, so the clone
+    /// has a sign of its own.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Identity(id) => id.fmt(out),
-            Self::Clone(id, address) => write!(out, "{id}@{address}"),
+            Self::Clone(id, address) => write!(out, "{id}@@{address}"),
             Self::Base(name, address) => write!(out, "{name}@{address}"),
         }
     }
@@ -54,11 +55,12 @@ impl std::str::FromStr for PeerKey {
 
     /// Reads what `Display` writes.
     fn from_str(text: &str) -> Result<Self, ()> {
-        let Some((left, address)) = text.split_once('@') else { return text.parse().map(Self::Identity).map_err(drop) };
-        let address = address.parse().map_err(drop)?;
-        match left.parse() {
-            Ok(id) => Ok(Self::Clone(id, address)),
-            Err(_) => left.parse().map(|name| Self::Base(name, address)).map_err(drop),
+        if let Some((id, address)) = text.split_once("@@") {
+            return Ok(Self::Clone(id.parse().map_err(drop)?, address.parse().map_err(drop)?));
+        }
+        match text.split_once('@') {
+            Some((name, address)) => Ok(Self::Base(name.parse().map_err(drop)?, address.parse().map_err(drop)?)),
+            None => text.parse().map(Self::Identity).map_err(drop),
         }
     }
 }
@@ -176,6 +178,8 @@ pub struct Peer {
     pub(crate) probe: Option<Probe>,
     /// A second host that seems to use its identity.
     pub(crate) rival: Option<Rival>,
+    /// Number of the newest goodbye that was believed.
+    pub(crate) goodbye: Option<(u64, u64)>,
     /// When the table looks at this row again.
     pub(crate) check_at: Option<Instant>,
 }

@@ -196,6 +196,9 @@ impl Node {
             None => arrival.from.ip() == info.address,
         });
         if believed {
+            if let (Some(peer), Some(extension)) = (self.table.get_mut(&key), &info.extension) {
+                peer.goodbye = Some((extension.epoch, extension.sequence));
+            }
             self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));
         } else if info.extension.as_ref().is_none_or(|extension| extension.time_to_live > 0) {
             // Who only asked was never listed: its goodbye is for base peers and nothing to wonder about.

@@ -253,6 +253,7 @@ mod tests {
             epoch_since: Instant::ZERO,
             probe: None,
             rival: None,
+            goodbye: None,
             check_at,
         }
     }

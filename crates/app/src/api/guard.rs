@@ -84,7 +84,8 @@ fn is_own_host(host: &str, allowed: &[String]) -> bool {
 
 fn judge_origin(headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let foreign_site = text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin" && site != "none");
+    let foreign_site =
+        text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin" && site != "none");
     let host = text(header::HOST).unwrap_or_default();
     let foreign_origin = text(header::ORIGIN)
         .is_some_and(|origin| origin.split_once("://").is_none_or(|(_, origin_host)| origin_host != host));
@@ -98,7 +99,8 @@ fn judge_origin(headers: &HeaderMap) -> Result<(), ApiError> {
 fn judge_token(headers: &HeaderMap, matches: impl Fn(&str) -> bool) -> Result<(), ApiError> {
     let offered = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The scheme's name is case-insensitive (RFC 9110 section 11.1).
-    let token = offered.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
+    let token =
+        offered.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
     if token.is_some_and(|token| matches(token.trim())) {
         return Ok(());
     }
@@ -116,10 +118,27 @@ mod tests {
 
     #[test]
     fn only_own_hosts_are_answered() {
-        for host in ["localhost", "localhost:8132", "LocalHost:1", "127.0.0.1", "127.0.0.1:8132", "127.9.9.9:1", "[::1]:8132", "kvm-1:80"] {
+        for host in [
+            "localhost",
+            "localhost:8132",
+            "LocalHost:1",
+            "127.0.0.1",
+            "127.0.0.1:8132",
+            "127.9.9.9:1",
+            "[::1]:8132",
+            "kvm-1:80",
+        ] {
             assert!(is_own_host(host, &["kvm-1".to_owned()]), "{host}");
         }
-        for host in ["", "evil.example", "evil.example:8132", "192.0.2.1:8132", "localhost.evil.example", "[2001:db8::1]:1", "127.0.0.1.evil.example"] {
+        for host in [
+            "",
+            "evil.example",
+            "evil.example:8132",
+            "192.0.2.1:8132",
+            "localhost.evil.example",
+            "[2001:db8::1]:1",
+            "127.0.0.1.evil.example",
+        ] {
             assert!(!is_own_host(host, &[]), "{host}");
         }
     }

@@ -63,7 +63,8 @@ pub(crate) async fn list(
     filter: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let Query(filter) = filter.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
+    let Query(filter) =
+        filter.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
     daemon.refresh().await;
     let mut peers = daemon.registry().views();
     peers.retain(|peer| filter.takes(peer));
@@ -77,7 +78,8 @@ fn tagged(headers: &HeaderMap, content_type: &'static str, body: String) -> Resp
     body.hash(&mut hasher);
     let tag = format!("\"{:016x}\"", hasher.finish());
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let fresh = known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*");
+    let fresh =
+        known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*");
     let tags = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".to_owned())];
     if fresh {
         return (StatusCode::NOT_MODIFIED, tags).into_response();
@@ -147,7 +149,9 @@ pub(crate) async fn remove(State(daemon): State<Arc<Daemon>>, Path(id): Path<Str
 }
 
 /// `POST /v1/search`
-pub(crate) async fn search(State(daemon): State<Arc<Daemon>>) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
+pub(crate) async fn search(
+    State(daemon): State<Arc<Daemon>>,
+) -> Result<(StatusCode, Json<serde_json::Value>), ApiError> {
     daemon.discovery.search().await.map_err(|_| ApiError::ended())?;
     daemon.monitor.check_all_now();
     Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "accepted": true }))))

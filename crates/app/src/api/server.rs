@@ -35,7 +35,9 @@ impl Listener {
     /// Where it listens, in the form that `--api` takes.
     pub(crate) fn address(&self) -> String {
         match self {
-            Self::Tcp(listener) => listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string()),
+            Self::Tcp(listener) => {
+                listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string())
+            }
             Self::Unix(_, path) => format!("unix:{}", path.display()),
         }
     }

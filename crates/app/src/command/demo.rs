@@ -24,8 +24,8 @@ const START_INTERVAL: Duration = Duration::from_millis(300);
 const LEAVE_AFTER: Duration = Duration::from_secs(2);
 /// Towns for the invented names.
 const TOWNS: [&str; 16] = [
-    "seoul", "busan", "incheon", "daegu", "daejeon", "gwangju", "suwon", "ulsan", "jeju", "jeonju", "gyeongju", "sokcho",
-    "andong", "mokpo", "pohang", "yeosu",
+    "seoul", "busan", "incheon", "daegu", "daejeon", "gwangju", "suwon", "ulsan", "jeju", "jeonju", "gyeongju",
+    "sokcho", "andong", "mokpo", "pohang", "yeosu",
 ];
 
 /// Runs the demo until Ctrl-C or its time is over.

@@ -20,8 +20,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use kimchi_peers::remote::{Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState};
-use kimchi_peers::{Config, Discovery, Events, Fact, Facts, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError};
+use kimchi_peers::remote::{
+    Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState,
+};
+use kimchi_peers::{
+    Config, Discovery, Events, Fact, Facts, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError,
+};
 use thiserror::Error;
 
 use crate::daemon::registry::{Keep, Registry, RemoteRow};

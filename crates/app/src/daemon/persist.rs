@@ -43,8 +43,11 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
     if matches!(key, PeerKey::Clone(..)) || stored.http_port == 0 || stored.https_port == 0 {
         return None;
     }
-    let down = (stored.state == State::Down.as_str())
-        .then_some(if stored.reason.as_deref() == Some("left") { Reason::Left } else { Reason::Lost });
+    let down = (stored.state == State::Down.as_str()).then_some(if stored.reason.as_deref() == Some("left") {
+        Reason::Left
+    } else {
+        Reason::Lost
+    });
     Some(KnownPeer {
         key,
         name: stored.name.parse().ok()?,

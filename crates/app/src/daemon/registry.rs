@@ -104,10 +104,9 @@ impl Registry {
         };
         let row = LocalRow {
             first_seen: before.map_or(now, |row| row.first_seen),
-            last_seen: peer.last_heard.map_or_else(
-                || before.map_or(now, |row| row.last_seen),
-                |at| unix_milliseconds(wall_clock(at)),
-            ),
+            last_seen: peer
+                .last_heard
+                .map_or_else(|| before.map_or(now, |row| row.last_seen), |at| unix_milliseconds(wall_clock(at))),
             state_since,
             peer,
         };

@@ -38,7 +38,9 @@ pub(crate) enum AddError {
 pub(crate) enum RemoveError {
     #[error("no peer has the id {0}")]
     Unknown(String),
-    #[error("{0} is there, on this network, and would be listed again at once; only peers that are down or that were added by hand can be removed")]
+    #[error(
+        "{0} is there, on this network, and would be listed again at once; only peers that are down or that were added by hand can be removed"
+    )]
     Live(String),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -120,10 +122,8 @@ impl Daemon {
 
     /// Forgets a remote peer, or a local one that is down. When this returns, it is durable for a remote one.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), RemoveError> {
-        let local: Option<(PeerKey, State, String)> = self
-            .registry()
-            .local(id)
-            .map(|row| (row.peer.key.clone(), row.peer.state, row.peer.name.to_string()));
+        let local: Option<(PeerKey, State, String)> =
+            self.registry().local(id).map(|row| (row.peer.key.clone(), row.peer.state, row.peer.name.to_string()));
         if let Some((key, state, name)) = local {
             if state != State::Down {
                 return Err(RemoveError::Live(name));

@@ -33,7 +33,10 @@ impl Token {
                 file.take(1024).read_to_string(&mut text)?;
                 let text = text.trim();
                 if text.len() < TOKEN_TEXT_MIN {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the file holds no token; remove it and start again"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "the file holds no token; remove it and start again",
+                    ));
                 }
                 Ok(Self(text.to_owned()))
             }
