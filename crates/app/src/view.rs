@@ -132,6 +132,9 @@ pub(crate) struct EventView {
     /// `ready`, `up`, `changed`, `suspect`, `down`, `removed` or `conflict`.
     pub(crate) event: String,
     pub(crate) time: String,
+    /// Why, as a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cause: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) peer: Option<PeerView>,
 }

@@ -1,5 +1,7 @@
 //! The direction of dependencies: an arrow between our crates may never be turned round.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

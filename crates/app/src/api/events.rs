@@ -13,8 +13,10 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_core::Stream;
 use tokio::sync::mpsc;
 
-use crate::daemon::Daemon;
+use crate::daemon::follow::Follower;
 use crate::daemon::journal::{Next, Position};
+use crate::daemon::{Daemon, present};
+use crate::view::EventView;
 
 /// Silence after which a comment is sent, so that both ends notice a connection that is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -27,44 +29,43 @@ const QUEUE: usize = 16;
 /// the whole list again.
 pub(crate) async fn stream(State(daemon): State<Arc<Daemon>>, headers: HeaderMap) -> impl IntoResponse {
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let position = match last {
-        // What cannot be read is no place in this journal, which `after` answers with a resync.
-        Some(text) => text.parse().unwrap_or(Position { run: 0, number: 0 }),
-        None => daemon.registry().journal.end(),
-    };
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(feed(daemon, position, sender));
+    let position = match last {
+        // What cannot be read is no place in this journal, which is answered with a resync.
+        Some(text) => text.parse().unwrap_or(Position { run: 0, number: 0 }),
+        None => {
+            let end = daemon.registry().journal.end();
+            // So that a reader whose connection breaks before the first change can go on from here.
+            let ready = EventView { event: "ready".to_owned(), time: present::now(), cause: None, peer: None };
+            let _ = sender.try_send(event_of(end, &ready));
+            end
+        }
+    };
+    tokio::spawn(feed(Follower::after(daemon, position), sender));
     Sse::new(Events(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
 /// Brings the journal to one reader until that is gone.
-async fn feed(daemon: Arc<Daemon>, mut position: Position, sender: mpsc::Sender<Event>) {
-    let mut news = daemon.registry().journal.subscribe();
+async fn feed(mut follower: Follower, sender: mpsc::Sender<Event>) {
     loop {
-        news.mark_unchanged();
-        let next = daemon.registry().journal.after(position);
+        let next = tokio::select! {
+            next = follower.next() => next,
+            () = sender.closed() => return,
+        };
         let event = match next {
-            Next::Event(at, event) => {
-                position = at;
-                let data = serde_json::to_string(&*event).unwrap_or_default();
-                Event::default().id(at.to_string()).event(event.event.as_str()).data(data)
-            }
-            Next::Resync(at) => {
-                position = at;
-                Event::default().id(at.to_string()).event("resync").data("{}")
-            }
-            Next::Nothing => {
-                tokio::select! {
-                    more = news.changed() => if more.is_err() { return },
-                    () = sender.closed() => return,
-                }
-                continue;
-            }
+            Next::Event(at, event) => event_of(at, &event),
+            Next::Resync(at) => Event::default().id(at.to_string()).event("resync").data("{}"),
+            Next::Nothing => continue,
         };
         if sender.send(event).await.is_err() {
             return;
         }
     }
+}
+
+fn event_of(at: Position, event: &EventView) -> Event {
+    let data = serde_json::to_string(event).unwrap_or_default();
+    Event::default().id(at.to_string()).event(event.event.as_str()).data(data)
 }
 
 struct Events(mpsc::Receiver<Event>);

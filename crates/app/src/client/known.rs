@@ -32,11 +32,16 @@ impl Known {
         let news = self.0.values().filter_map(|peer| {
             let event = change(old.remove(&peer.id).as_ref(), peer)?;
             let time = if event == "changed" { now() } else { peer.state_since.clone() };
-            Some(EventView { event: event.to_owned(), time, peer: Some(peer.clone()) })
+            Some(EventView { event: event.to_owned(), time, cause: None, peer: Some(peer.clone()) })
         });
         let mut events: Vec<_> = news.collect();
         let gone = old.into_values();
-        events.extend(gone.map(|peer| EventView { event: "removed".to_owned(), time: now(), peer: Some(peer) }));
+        events.extend(gone.map(|peer| EventView {
+            event: "removed".to_owned(),
+            time: now(),
+            cause: None,
+            peer: Some(peer),
+        }));
         events
     }
 
@@ -104,7 +109,12 @@ mod tests {
     #[test]
     fn events_change_the_list() {
         let mut known = Known::default();
-        let event = |word: &str| EventView { event: word.to_owned(), time: now(), peer: Some(peer("a", "10.0.0.1")) };
+        let event = |word: &str| EventView {
+            event: word.to_owned(),
+            time: now(),
+            cause: None,
+            peer: Some(peer("a", "10.0.0.1")),
+        };
         known.apply(&event("up"));
         assert_eq!(known.up(), 1);
         known.apply(&event("removed"));

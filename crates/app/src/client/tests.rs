@@ -54,7 +54,7 @@ pub(crate) fn remote(host: &str) -> PeerView {
 
 /// An event about a local peer.
 pub(crate) fn event(word: &str, name: &str) -> EventView {
-    EventView { event: word.to_owned(), time: TIME.to_owned(), peer: Some(peer(name, "10.0.0.1")) }
+    EventView { event: word.to_owned(), time: TIME.to_owned(), cause: None, peer: Some(peer(name, "10.0.0.1")) }
 }
 
 /// A daemon on loopback that says what it was told to.

@@ -10,6 +10,7 @@ use kimchi_peers::{Config, Discovery, HostKey, HostKeyError, StartError};
 
 use crate::api::{self, Listener};
 use crate::cli::DemoArguments;
+use crate::daemon::follow::Follower;
 use crate::daemon::journal::Next;
 use crate::daemon::{self, Daemon, Placement};
 use crate::failure::Failure;
@@ -55,7 +56,8 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&first), sources));
     tokio::spawn(serve(listener, Arc::clone(&first)));
-    tokio::spawn(print_events(Arc::clone(&first)));
+    let start = first.registry().journal.end();
+    tokio::spawn(print_events(Follower::after(Arc::clone(&first), start)));
     let ended = tokio::select! {
         played = play(arguments.hosts, port, arguments.duration) => played,
         _ = tokio::signal::ctrl_c() => Ok(()),
@@ -131,26 +133,11 @@ fn free_port() -> io::Result<u16> {
     Ok(std::net::UdpSocket::bind((address(0), 0))?.local_addr()?.port())
 }
 
-async fn print_events(daemon: Arc<Daemon>) {
-    let (mut news, mut position) = {
-        let registry = daemon.registry();
-        (registry.journal.subscribe(), registry.journal.end())
-    };
+async fn print_events(mut follower: Follower) {
     let start = tokio::time::Instant::now();
     loop {
-        news.mark_unchanged();
-        let next = daemon.registry().journal.after(position);
-        match next {
-            Next::Event(at, event) => {
-                position = at;
-                print_event(start.elapsed(), &event);
-            }
-            Next::Resync(at) => position = at,
-            Next::Nothing => {
-                if news.changed().await.is_err() {
-                    return;
-                }
-            }
+        if let Next::Event(_, event) = follower.next().await {
+            print_event(start.elapsed(), &event);
         }
     }
 }

@@ -9,7 +9,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{self, Listener};
 use crate::cli::{Connection, RunArguments};
-use crate::daemon::journal::{Next, Position};
+use crate::daemon::follow::Follower;
+use crate::daemon::journal::Next;
 use crate::daemon::{self, Daemon, Placement};
 use crate::failure::Failure;
 use crate::logging;
@@ -33,8 +34,8 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     let listeners = open_api(&daemon, &loaded.settings).await?;
     let start = daemon.registry().journal.end();
     if arguments.events {
-        print_line(&EventView { event: "ready".to_owned(), time: daemon::present::now(), peer: None });
-        tokio::spawn(print_events(Arc::clone(&daemon), start));
+        print_line(&EventView { event: "ready".to_owned(), time: daemon::present::now(), cause: None, peer: None });
+        tokio::spawn(print_events(Follower::after(Arc::clone(&daemon), start)));
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&daemon), sources));
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
@@ -98,23 +99,11 @@ fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-/// Prints what the journal gets from `position` on.
-async fn print_events(daemon: Arc<Daemon>, mut position: Position) {
-    let mut news = daemon.registry().journal.subscribe();
+/// Prints what the journal gets.
+async fn print_events(mut follower: Follower) {
     loop {
-        news.mark_unchanged();
-        let next = daemon.registry().journal.after(position);
-        match next {
-            Next::Event(at, event) => {
-                position = at;
-                print_line(&event);
-            }
-            Next::Resync(at) => position = at,
-            Next::Nothing => {
-                if news.changed().await.is_err() {
-                    return;
-                }
-            }
+        if let Next::Event(_, event) = follower.next().await {
+            print_line(&event);
         }
     }
 }

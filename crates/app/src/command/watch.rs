@@ -45,7 +45,8 @@ impl Watch {
         let known = Known::new(client.peers().await?);
         match output {
             TextOrJson::Json => {
-                let ready = EventView { event: "ready".to_owned(), time: rfc3339(SystemTime::now()), peer: None };
+                let ready =
+                    EventView { event: "ready".to_owned(), time: rfc3339(SystemTime::now()), cause: None, peer: None };
                 screen.data(&line(&ready, screen.surface.is_terminal)?)?;
             }
             TextOrJson::Text => screen.say(&format!("watching, {} up now; Ctrl-C ends it", known.up())),
@@ -101,7 +102,7 @@ fn text_line(event: &EventView, colour: bool) -> String {
         tone.paint(&word, colour),
         printable(&peer.name),
         printable(address),
-        printable(peer.reason.as_deref().unwrap_or_default()),
+        printable(peer.reason.as_deref().or(event.cause.as_deref()).unwrap_or_default()),
     );
     format!("{}\n", line.trim_end())
 }

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn event(number: u64) -> EventView {
-        EventView { event: "up".to_owned(), time: number.to_string(), peer: None }
+        EventView { event: "up".to_owned(), time: number.to_string(), cause: None, peer: None }
     }
 
     #[test]

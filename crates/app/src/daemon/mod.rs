@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod feed;
+pub(crate) mod follow;
 pub(crate) mod journal;
 mod persist;
 pub(crate) mod present;

@@ -111,7 +111,7 @@ impl Registry {
             peer,
         };
         let event = change.as_str();
-        self.announce(event, present::local(&row));
+        self.announce(event, Some(cause.as_str()), present::local(&row));
         let mut keep = Vec::with_capacity(2);
         if !confirmed {
             keep.push(history(now, &row, event, cause));
@@ -170,14 +170,14 @@ impl Registry {
         let view = present::remote(&row);
         let entry = remote_history(&row.stored, "added", None);
         self.remotes.insert(row.stored.key.clone(), row);
-        self.announce("changed", view.clone());
+        self.announce("changed", Some("added"), view.clone());
         (view, entry)
     }
 
     /// Takes a remote peer out that the store has forgotten already.
     pub(crate) fn remove_remote(&mut self, key: &str) -> Option<Keep> {
         let row = self.remotes.remove(key)?;
-        self.announce("removed", present::remote(&row));
+        self.announce("removed", Some("removed_by_hand"), present::remote(&row));
         Some(remote_history(&row.stored, "removed", Some("removed_by_hand")))
     }
 
@@ -216,13 +216,14 @@ impl Registry {
         };
         if let Some((event, cause)) = told {
             keep.push(remote_history(&stored, event, cause));
-            self.announce(event, view);
+            self.announce(event, cause, view);
         }
         keep
     }
 
-    fn announce(&mut self, event: &str, peer: PeerView) {
-        self.journal.append(EventView { event: event.to_owned(), time: present::now(), peer: Some(peer) });
+    fn announce(&mut self, event: &str, cause: Option<&str>, peer: PeerView) {
+        let cause = cause.map(str::to_owned);
+        self.journal.append(EventView { event: event.to_owned(), time: present::now(), cause, peer: Some(peer) });
     }
 }
 

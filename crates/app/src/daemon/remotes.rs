@@ -58,9 +58,8 @@ pub(crate) fn typed_address(stored: &StoredRemote) -> String {
 impl Daemon {
     /// Keeps a remote peer. When this returns, it is durable.
     pub(crate) async fn add(&self, request: &AddRequest) -> Result<PeerView, AddError> {
-        let text = match (&request.address, &request.url) {
-            (Some(text), None) | (None, Some(text)) => text,
-            (Some(_), Some(_)) | (None, None) => return Err(AddError::NoAddress),
+        let ((Some(text), None) | (None, Some(text))) = (&request.address, &request.url) else {
+            return Err(AddError::NoAddress);
         };
         let address = RemoteAddress::parse(text, self.policy)?;
         let name = request.name.as_deref().map(str::parse::<HostName>).transpose().map_err(AddError::Name)?;

@@ -1,15 +1,16 @@
 //! Asking the network without a daemon: as an observer, whom nobody lists.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
-use kimchi_peers::{Change, Config, Discovery, Event, Events, Facts, Peer, PeerKey, State, Status, wall_clock};
+use kimchi_peers::{Change, Config, Discovery, Event, Events, Peer, PeerKey, Status, wall_clock};
 
 use crate::cli::SearchArguments;
 use crate::command::search::Countdown;
+use crate::daemon::present;
+use crate::daemon::registry::LocalRow;
 use crate::failure::{Failure, Stop};
 use crate::output::{Screen, printable};
-use crate::view::{Origin, PeerState, PeerView, Trust, rfc3339};
+use crate::view::{PeerView, unix_milliseconds};
 
 /// What base peers, who know no observers, see where the host has no name that is fit.
 const NAME_DEFAULT: &str = "kimchi-peers-search";
@@ -28,7 +29,7 @@ pub(crate) async fn search_without_daemon(
     if status.links.is_empty() {
         return Err(no_interface(&status).into());
     }
-    Ok(peers.iter().map(view).collect())
+    Ok(peers.into_iter().map(view).collect())
 }
 
 fn config(arguments: &SearchArguments) -> Result<Config, Failure> {
@@ -68,48 +69,10 @@ fn no_interface(status: &Status) -> Failure {
         .with_hint(printable(&format!("name one with --interface; {reasons}")))
 }
 
-fn view(peer: &Peer) -> PeerView {
-    let addresses = peer.addresses();
-    let time = |at| rfc3339(wall_clock(at));
-    let last_seen = peer.last_heard.map(time);
-    PeerView {
-        id: peer.key.to_string(),
-        name: peer.name.to_string(),
-        url: addresses.first().map(|address| url(*address, peer)).unwrap_or_default(),
-        addresses: addresses.iter().map(IpAddr::to_string).collect(),
-        http_port: peer.http_port,
-        https_port: peer.https_port,
-        origin: Origin::Local,
-        state: match peer.state {
-            State::Unknown => PeerState::Unknown,
-            State::Up => PeerState::Up,
-            State::Suspect => PeerState::Suspect,
-            State::Down => PeerState::Down,
-        },
-        reason: peer.reason.map(|reason| reason.as_str().to_owned()),
-        trust: if peer.conflict.is_some() { Trust::Conflict } else { Trust::Unsigned },
-        first_seen: time(peer.state_since),
-        last_seen,
-        state_since: time(peer.state_since),
-        rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
-        facts: facts(&peer.facts),
-    }
-}
-
-fn url(address: IpAddr, peer: &Peer) -> String {
-    let root = peer.facts.server_root.as_ref().map_or("", |root| root.as_str());
-    let slash = if root.is_empty() || root.starts_with('/') { "" } else { "/" };
-    format!("https://{}{slash}{root}", std::net::SocketAddr::new(address, peer.https_port))
-}
-
-fn facts(facts: &Facts) -> BTreeMap<String, String> {
-    let all = [
-        ("version", &facts.version),
-        ("server_root", &facts.server_root),
-        ("architecture", &facts.architecture),
-        ("hypervisor", &facts.hypervisor),
-    ];
-    all.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact.as_ref()?.to_string()))).collect()
+fn view(peer: Peer) -> PeerView {
+    let since = unix_milliseconds(wall_clock(peer.state_since));
+    let last_seen = peer.last_heard.map_or(since, |at| unix_milliseconds(wall_clock(at)));
+    present::local(&LocalRow { peer, first_seen: since, last_seen, state_since: since })
 }
 
 #[cfg(test)]
