@@ -82,7 +82,10 @@ fn judge_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
 /// Whether a `Host` header names the loopback or a configured host.
 fn is_own_host(host: &str, allowed: &[String]) -> bool {
     let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) if port.is_empty() || port.starts_with(':') => address,
+            Some(_) | None => return false,
+        },
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     let loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -144,6 +147,8 @@ mod tests {
             "192.0.2.1:8132",
             "localhost.evil.example",
             "[2001:db8::1]:1",
+            "[::1]evil.example",
+            "[::1",
             "127.0.0.1.evil.example",
         ] {
             assert!(!is_own_host(host, &[]), "{host}");

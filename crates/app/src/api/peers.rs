@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -90,8 +90,9 @@ fn tagged(headers: &HeaderMap, content_type: &'static str, body: String) -> Resp
 /// `GET /v1/peers/{id}`
 pub(crate) async fn show(
     State(daemon): State<Arc<Daemon>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<PeerDetail>, ApiError> {
+    let id = readable(id)?;
     daemon.refresh().await;
     let links = daemon.discovery.status().await.map_err(|_| ApiError::ended())?.links;
     let interface = |index: u32| links.iter().find(|link| link.index == index).map(|link| link.name.clone());
@@ -120,6 +121,12 @@ pub(crate) async fn show(
     Ok(Json(detail))
 }
 
+/// The id of the path, unless its bytes are no text.
+fn readable(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
+    Ok(id)
+}
+
 async fn history(daemon: &Daemon, id: String) -> Vec<HistoryView> {
     // A store that cannot be read is told in the status; the peer is shown all the same.
     let entries = daemon.store.history(Some(id), HISTORY_SHOWN).await.unwrap_or_default();
@@ -137,14 +144,24 @@ pub(crate) async fn add(
     State(daemon): State<Arc<Daemon>>,
     body: Result<Json<AddRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<PeerView>), ApiError> {
-    let Json(request) = body.map_err(|error| ApiError::new(error.status(), "KPAPI0400", error.body_text()))?;
+    let Json(request) = body.map_err(|error| {
+        let (status, code) = match error.status() {
+            status @ StatusCode::PAYLOAD_TOO_LARGE => (status, "KPAPI0413"),
+            status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => (status, "KPAPI0415"),
+            _ => (StatusCode::BAD_REQUEST, "KPAPI0400"),
+        };
+        ApiError::new(status, code, error.body_text())
+    })?;
     let peer = daemon.add(&request).await?;
     Ok((StatusCode::CREATED, Json(peer)))
 }
 
 /// `DELETE /v1/peers/{id}`
-pub(crate) async fn remove(State(daemon): State<Arc<Daemon>>, Path(id): Path<String>) -> Result<StatusCode, ApiError> {
-    daemon.remove(&id).await?;
+pub(crate) async fn remove(
+    State(daemon): State<Arc<Daemon>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, ApiError> {
+    daemon.remove(&readable(id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,7 +1,7 @@
 //! Listening: TCP on the loopback and a Unix socket, with bounds on what a connection may cost.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use tokio::sync::Semaphore;
 use crate::api::guard::Way;
 use crate::settings::ApiAddress;
 
-/// Connections at a time, of all listeners together.
+/// Connections at a time of one listener. Each has its own, so that whoever may open the Unix socket is served whatever
+/// others do to the port.
 const CONNECTIONS_MAX: usize = 64;
 /// How long a connection may take to send its request's head, and may be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,6 +74,11 @@ pub(crate) async fn open(address: &ApiAddress, group: Option<&str>) -> io::Resul
 
 /// Takes away a socket that a daemon left behind when it was killed, but not one that somebody still answers on.
 async fn remove_stale(path: &Path) -> io::Result<()> {
+    // A connection to any other kind of file is refused in the same way.
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if !is_socket {
+        return Ok(());
+    }
     match UnixStream::connect(path).await {
         Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another program answers on this socket")),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
@@ -88,15 +94,15 @@ fn give_to_group(path: &Path, group: &str) -> io::Result<()> {
 
 /// Serves `router` on all listeners for ever.
 pub(crate) async fn serve(listeners: Vec<Listener>, router: Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut tasks = tokio::task::JoinSet::new();
     for listener in listeners {
-        tasks.spawn(accept(listener, router.clone(), Arc::clone(&places)));
+        tasks.spawn(accept(listener, router.clone()));
     }
     while tasks.join_next().await.is_some() {}
 }
 
-async fn accept(listener: Listener, router: Router, places: Arc<Semaphore>) {
+async fn accept(listener: Listener, router: Router) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = match &listener {

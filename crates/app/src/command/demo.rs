@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kimchi_peers::{Config, Discovery, HostKey, HostKeyError, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{self, Listener};
 use crate::cli::DemoArguments;
@@ -60,10 +61,24 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     tokio::spawn(print_events(Follower::after(Arc::clone(&first), start)));
     let ended = tokio::select! {
         played = play(arguments.hosts, port, arguments.duration) => played,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        () = asked_to_end() => Ok(()),
     };
     first.stop().await;
     ended
+}
+
+/// Waits for any signal that ends a program, so that the directory goes away in each case.
+async fn asked_to_end() {
+    let Ok([mut interrupt, mut terminate, mut hangup]) = signals() else { return std::future::pending().await };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+fn signals() -> io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?])
 }
 
 async fn serve(listener: Listener, daemon: Arc<Daemon>) {

@@ -1,0 +1,39 @@
+//! One file for each subject; [`support`] has the daemon and the command line as values, [`http`] and [`stream`] what
+//! talks to the API, [`schema`] what holds its answers against the document.
+//!
+//! ```text
+//!  inside()   private namespaces with only `lo`:  127.0.0.1 the daemon   127.0.0.2, 127.0.0.3, ... base peers
+//!                                                 10.5.0.1  consoles that are added by hand
+//! ```
+
+#[path = "../netns/inside.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
+mod inside;
+#[path = "../netns/process.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
+mod process;
+#[path = "../netns/wait.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
+mod wait;
+
+mod console;
+mod http;
+mod schema;
+mod stream;
+mod support;
+
+mod commands;
+mod connections;
+mod demo;
+mod document;
+mod events;
+mod formats;
+mod lifecycle;
+mod peers;
+mod refusals;
+mod reload;
+mod remotes;
+mod search;
+mod sockets;
+
+use inside::inside;
