@@ -46,6 +46,8 @@ pub(crate) struct Driver {
     send_errors_total: u64,
     /// When to look at the interfaces again.
     look_at: Option<tokio::time::Instant>,
+    /// Whether the last handle is gone.
+    abandoned: bool,
     left: bool,
 }
 
@@ -72,6 +74,7 @@ impl Driver {
             send_errors: BTreeMap::new(),
             send_errors_total: 0,
             look_at: None,
+            abandoned: false,
             left: false,
         };
         driver.look_at_interfaces();
@@ -96,10 +99,13 @@ impl Driver {
                     self.look_at = None;
                     self.look_at_interfaces();
                 }
-                request = self.requests.recv() => match request {
+                request = self.requests.recv(), if !self.abandoned => match request {
                     Some(request) => self.serve(request),
                     // The last handle is gone: nobody can ask for a goodbye any more.
-                    None => self.step(Input::Command(Command::Quit)),
+                    None => {
+                        self.abandoned = true;
+                        self.step(Input::Command(Command::Quit));
+                    }
                 },
             }
         }

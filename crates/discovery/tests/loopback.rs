@@ -71,3 +71,14 @@ async fn an_interface_that_does_not_exist_is_waited_for() {
     assert_eq!(status.troubles.len(), 1);
     waiting.shutdown().await;
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_host_whose_last_handle_is_dropped_says_goodbye() {
+    let first = Discovery::start(host("kvm-1", "127.85.0.1", 18_105)).unwrap();
+    let mut events = first.subscribe();
+    let second = Discovery::start(host("kvm-2", "127.85.0.2", 18_105)).unwrap();
+    wait_for(&mut events, "kvm-2", Change::Up).await;
+    drop(second);
+    wait_for(&mut events, "kvm-2", Change::Down).await;
+    first.shutdown().await;
+}

@@ -46,7 +46,10 @@ impl Console {
         let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| format!("/run/hosts/{port}-{name}"));
         if fs::metadata(&certificate).is_err() {
             let subject = ["-subj", "/CN=console", "-days", "2", "-keyout", &key, "-out", &certificate];
-            openssl(&[&["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"], &subject[..]].concat());
+            openssl(
+                &[&["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"], &subject[..]]
+                    .concat(),
+            );
         }
         let said = openssl(&["x509", "-in", &certificate, "-noout", "-fingerprint", "-sha256"]);
         let fingerprint = said.trim().rsplit('=').next().unwrap().replace(':', "").to_ascii_lowercase();

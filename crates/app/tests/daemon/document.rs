@@ -78,7 +78,8 @@ fn every_answer_is_as_the_document_says() {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
         for id in ["kvm-base@127.0.0.2", "kvm9.invalid:8001"] {
-            let detail = conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &format!("/v1/peers/{id}"))).json();
+            let detail =
+                conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &format!("/v1/peers/{id}"))).json();
             assert_eq!(detail["id"], id);
             assert!(!detail["history"].as_array().unwrap().is_empty(), "{detail}");
         }
@@ -119,10 +120,7 @@ fn the_metrics_are_those_of_the_status() {
         let daemon = Daemon::start("subject");
         let _peer = BasePeer::known("kvm-base", 2, &daemon);
         let answer = daemon.http("GET", "/metrics").send();
-        assert_eq!(
-            answer.header("content-type"),
-            "application/openmetrics-text; version=1.0.0; charset=utf-8"
-        );
+        assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
         let text = answer.text();
         assert!(text.ends_with("# EOF\n"), "{text}");
         assert!(text.contains("kimchi_peers_peers{origin=\"local\",state=\"up\"} 1\n"), "{text}");

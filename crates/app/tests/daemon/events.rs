@@ -32,7 +32,8 @@ fn events_come_in_order_with_ids_that_grow() {
         peer.quit();
         reader.wait_about("down", "kvm-1");
         let all: Vec<Sent> = reader.all().into_iter().filter(|sent| !sent.comment).collect();
-        let position = |words: &str| all.iter().position(|sent| sent.words() == words).unwrap_or_else(|| panic!("{words}"));
+        let position =
+            |words: &str| all.iter().position(|sent| sent.words() == words).unwrap_or_else(|| panic!("{words}"));
         let order = ["ready ", "up kvm-1", "changed kvm9.invalid", "removed kvm9.invalid", "down kvm-1"].map(position);
         assert!(order.is_sorted(), "{all:?}");
         for pair in all.windows(2) {
@@ -111,8 +112,6 @@ fn many_readers_get_the_same_and_silence_is_kept_alive() {
             reader.wait_about("removed", "kvm49.invalid");
             assert_eq!(by_hand(&reader.all()), wanted);
         }
-        until(LONG, "a comment for each", || {
-            readers.iter().all(|reader| reader.all().iter().any(|sent| sent.comment))
-        });
+        until(LONG, "a comment for each", || readers.iter().all(|reader| reader.all().iter().any(|sent| sent.comment)));
     });
 }

@@ -10,7 +10,8 @@ use super::support::{BasePeer, Daemon, names};
 
 /// What Python, in which Wok is written, makes of a list.
 fn as_python_writes(urls: &[&str]) -> Vec<u8> {
-    let script = "import json, sys; sys.stdout.write(json.dumps(json.load(sys.stdin), indent=2, separators=(',', ':')))";
+    let script =
+        "import json, sys; sys.stdout.write(json.dumps(json.load(sys.stdin), indent=2, separators=(',', ':')))";
     let mut command = Command::new("python3");
     let mut child = command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(serde_json::to_string(urls).unwrap().as_bytes()).unwrap();

@@ -39,7 +39,8 @@ fn only_a_host_of_this_machine_may_be_named() {
         for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:18132", "[::1]", "[::1]:18132"] {
             assert_eq!(daemon.http("GET", "/peers").header("Host", host).send().status, 200, "{host}");
         }
-        let foreign = ["evil.example", "evil.example:18132", "10.0.0.1", "localhost.evil.example", "127.0.0.1.evil", ""];
+        let foreign =
+            ["evil.example", "evil.example:18132", "10.0.0.1", "localhost.evil.example", "127.0.0.1.evil", ""];
         for host in foreign.into_iter().chain(["[::1]evil.example", "[::1", "subject"]) {
             for (method, path) in [("GET", "/peers"), ("POST", "/v1/search"), ("GET", "/nothing")] {
                 daemon.http(method, path).header("Host", host).send().assert_error(421, "KPAPI0421");
@@ -105,7 +106,9 @@ fn paths_methods_and_bodies_that_do_not_fit_are_refused_in_json() {
         for broken in [&b""[..], b"{", b"\xff\xfe", b"{\"address\":\"a\"", b"nonsense", &b"[".repeat(10_000)] {
             json(broken).assert_error(400, "KPAPI0400");
         }
-        for misfit in [r#"[1]"#, r#"{"address":1}"#, r#"{"host":"a"}"#, r#"{"address":"a.invalid","address":"b.invalid"}"#] {
+        for misfit in
+            [r#"[1]"#, r#"{"address":1}"#, r#"{"host":"a"}"#, r#"{"address":"a.invalid","address":"b.invalid"}"#]
+        {
             json(misfit.as_bytes()).assert_error(400, "KPAPI0400");
         }
         for neither in [r#"{}"#, r#"{"name":"a"}"#, r#"{"address":"a.invalid","url":"https://a.invalid"}"#] {
@@ -123,8 +126,20 @@ fn hostile_ids_find_nothing_and_break_nothing() {
         let _peer = BasePeer::known("kvm-1", 2, &daemon);
         let long = "a".repeat(4000);
         let ids = [
-            "..%2f..%2fetc%2fpasswd", "%00", "%0d%0aX-Evil:%201", "%1b%5b2J", "%e2%80%ae", "'%20OR%201=1--", "%22%3B", "@", "@@",
-            "kvm-1@", "@127.0.0.2", "kvm-1@@127.0.0.2", "%F0%9F%92%A9", &long,
+            "..%2f..%2fetc%2fpasswd",
+            "%00",
+            "%0d%0aX-Evil:%201",
+            "%1b%5b2J",
+            "%e2%80%ae",
+            "'%20OR%201=1--",
+            "%22%3B",
+            "@",
+            "@@",
+            "kvm-1@",
+            "@127.0.0.2",
+            "kvm-1@@127.0.0.2",
+            "%F0%9F%92%A9",
+            &long,
         ];
         for id in ids {
             for method in ["GET", "DELETE"] {

@@ -29,9 +29,8 @@ impl Configured {
         fs::write(&self.file, text).unwrap();
         let mark = self.daemon.running.errors().count();
         self.daemon.running.signal("HUP");
-        let logged = || {
-            self.daemon.running.errors().since(mark).into_iter().map(|line| line.text + "\n").collect::<String>()
-        };
+        let logged =
+            || self.daemon.running.errors().since(mark).into_iter().map(|line| line.text + "\n").collect::<String>();
         until(LONG, answer, || logged().contains(answer));
         logged()
     }
@@ -81,7 +80,9 @@ fn a_broken_file_leaves_everything_as_it_was() {
     inside(|| {
         let configured = Configured::start("name = \"subject\"\nhttp_port = 8100\n");
         let before = configured.daemon.json("/v1/self");
-        for broken in ["name = ", "name = \"other\"\nhttp_port = 0\n", "name = \"other\"\nnmae = 1\n", "name = \"a b\"\n"] {
+        for broken in
+            ["name = ", "name = \"other\"\nhttp_port = 0\n", "name = \"other\"\nnmae = 1\n", "name = \"a b\"\n"]
+        {
             configured.reload(broken, "the configuration stays as it was");
             assert_eq!(configured.daemon.json("/v1/self"), before, "{broken}");
         }
@@ -100,7 +101,8 @@ fn a_broken_file_leaves_everything_as_it_was() {
 fn what_needs_a_restart_stays_and_is_told() {
     inside(|| {
         let configured = Configured::start("name = \"subject\"\n");
-        let log = configured.reload("name = \"subject\"\nipv6 = \"never\"\ngroup = \"224.0.0.133\"\n", "configuration reloaded");
+        let log = configured
+            .reload("name = \"subject\"\nipv6 = \"never\"\ngroup = \"224.0.0.133\"\n", "configuration reloaded");
         let told = log.lines().find(|line| line.contains("restart")).unwrap();
         assert!(told.contains("ipv6") && told.contains("group"), "{told}");
         let _peer = BasePeer::known("kvm-1", 2, &configured.daemon);

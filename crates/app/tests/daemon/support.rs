@@ -261,7 +261,9 @@ impl BasePeer {
     pub(crate) fn heard(&self) -> Vec<(String, Value)> {
         let lines = self.running.output().since(0).into_iter();
         let messages = lines.filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
-        messages.map(|message| (message["event"].as_str().unwrap_or_default().to_owned(), message["info"].clone())).collect()
+        messages
+            .map(|message| (message["event"].as_str().unwrap_or_default().to_owned(), message["info"].clone()))
+            .collect()
     }
 
     /// Waits until it has heard a message of this kind whose info has all these members.
