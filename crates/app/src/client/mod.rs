@@ -21,7 +21,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use crate::cli::Connection;
+use crate::cli::{Connection, RunArguments};
+use crate::settings::Settings;
 use crate::view::{AddRequest, ErrorView, PeerDetail, PeerView, StatusView};
 
 pub(crate) use address::ApiAddress;
@@ -78,7 +79,10 @@ impl Client {
     pub(crate) fn find(connection: &Connection) -> Result<Self, ClientError> {
         let variable = |name: &str| std::env::var_os(name);
         let is_root = nix::unistd::geteuid().is_root();
-        let directory = state_directory(connection.state_dir.as_ref(), is_root, variable);
+        // Where the daemon of this host would have it; with a configuration that is wrong or not readable, the usual place.
+        let configured = Settings::load(&RunArguments::default(), connection).map(|loaded| loaded.settings.state_dir);
+        let directory =
+            configured.unwrap_or_else(|_| state_directory(connection.state_dir.as_ref(), is_root, variable));
         let addresses = ApiAddress::candidates(connection, variable)?;
         Ok(Self { addresses, token: Token::read(&directory), answer_limit: ANSWER_LIMIT })
     }
