@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::http::{Answer, Request};
 use super::inside;
+use super::namespace::Namespace;
 use super::schema::Document;
 use super::stream::Reader;
-use super::support::{BasePeer, Daemon};
+use super::support::{BasePeer, Daemon, LONG, Setup};
 use super::wait::until;
 
 /// The document as the daemon serves it, and what of it has been asked.
@@ -71,9 +72,7 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/v1/peers", "post", &add(body)).status, 201);
         assert_eq!(conformance.ask("/v1/peers", "post", &add(body)).status, 409);
         assert_eq!(conformance.ask("/v1/peers", "post", &add("{}")).status, 400);
-        until(super::support::LONG, "the first check", || {
-            daemon.peer("nine").is_some_and(|peer| peer["state"] != "unknown")
-        });
+        until(LONG, "the first check", || daemon.peer("nine").is_some_and(|peer| peer["state"] != "unknown"));
         for path in ["/peers", "/v1/peers", "/v1/self", "/v1/status", "/metrics", "/healthz", "/openapi.json"] {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
@@ -92,6 +91,44 @@ fn every_answer_is_as_the_document_says() {
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
+    });
+}
+
+#[test]
+fn a_peer_that_tells_more_of_itself_is_shown_as_the_document_says() {
+    inside(|| {
+        let other = Namespace::new("other");
+        let lines = format!(
+            "link add lan0 type veth peer name lan0 netns {}\naddress add 10.6.0.1/24 dev lan0\nlink set lan0 up",
+            other.pid()
+        );
+        let arguments = ["-c", "echo \"$1\" | ip -batch -", "sh", &lines];
+        assert!(std::process::Command::new("sh").args(arguments).status().unwrap().success());
+        other.ip("address add 10.6.0.2/24 dev lan0\nlink set lan0 up");
+        let daemon = Setup::new("subject").interface("lan0").start();
+        let setup = Setup::new("other").interface("lan0");
+        let socket = format!("unix:{}", setup.socket().display());
+        let mut running = setup.api(&socket).start_in(&other);
+        daemon.wait_state("other", "up");
+        let mut conformance = Conformance::new(&daemon);
+        let row = daemon.peer("other").unwrap();
+        assert_eq!(row["facts"]["version"], env!("CARGO_PKG_VERSION"), "{row}");
+        assert_eq!(row["url"], "https://10.6.0.2:8001");
+        let path = format!("/v1/peers/{}", row["id"].as_str().unwrap());
+        let detail = conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &path)).json();
+        assert_eq!(detail["evidence"][0]["interface"], "lan0", "{detail}");
+        assert_eq!(running.terminate().code(), Some(0));
+        daemon.wait_state("other", "down");
+        let detail = conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &path)).json();
+        assert_eq!((&detail["reason"], &detail["history"][0]["event"]), (&"left".into(), &"down".into()), "{detail}");
+        conformance.ask("/v1/status", "get", &daemon.http("GET", "/v1/status"));
+        assert_eq!(
+            conformance.ask("/v1/self", "get", &daemon.http("GET", "/v1/self")).json()["addresses"][0],
+            "10.6.0.1"
+        );
+        let removed = conformance.ask("/v1/peers/{id}", "delete", &daemon.authorized("DELETE", &path));
+        assert_eq!(removed.status, 204);
+        until(LONG, "it is forgotten", || daemon.peer("other").is_none());
     });
 }
 

@@ -9,6 +9,9 @@
 #[path = "../netns/inside.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
 mod inside;
+#[path = "../netns/namespace.rs"]
+#[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
+mod namespace;
 #[path = "../netns/process.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
 mod process;

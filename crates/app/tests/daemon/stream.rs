@@ -1,6 +1,6 @@
 //! A reader of the server-sent events.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -45,7 +45,10 @@ impl Reader {
     /// Reads from now on, or on after an id. The connection stands when this returns.
     pub(crate) fn open(daemon: &Daemon, after: Option<&str>) -> Self {
         let request = daemon.http("GET", "/v1/events");
-        Self::of(&after.map_or(request.clone(), |id| request.header("Last-Event-ID", id)))
+        Self::of(&match after {
+            Some(id) => request.header("Last-Event-ID", id),
+            None => request,
+        })
     }
 
     fn of(request: &Request) -> Self {

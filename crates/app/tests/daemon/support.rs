@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::http::{Request, Target};
+use super::namespace::Namespace;
 use super::process::Running;
 use super::wait::{seconds, until};
 
@@ -50,6 +51,12 @@ impl Setup {
     /// The API here and nowhere else.
     pub(crate) fn api(mut self, address: &str) -> Self {
         self.api = vec![address.to_owned()];
+        self
+    }
+
+    /// Discovery on this interface in place of the loopback.
+    pub(crate) fn interface(mut self, interface: &str) -> Self {
+        self.options = vec!["--interface".to_owned(), interface.to_owned(), "--port".to_owned(), PORT.to_string()];
         self
     }
 
@@ -98,6 +105,16 @@ impl Setup {
         let mut running = self.launch();
         running.wait_line(LONG, "the line that says ready", 0, |line| line.contains("\"ready\""));
         Daemon { setup: self.clone(), running }
+    }
+
+    /// Starts it as another host, in a namespace of its own, and waits until it says that it is ready.
+    pub(crate) fn start_in(&self, namespace: &Namespace) -> Running {
+        let own = self.command();
+        let words = std::iter::once(own.get_program()).chain(own.get_args());
+        let words: Vec<&str> = words.map(|word| word.to_str().unwrap()).chain(["--events"]).collect();
+        let mut running = namespace.spawn(&words);
+        running.wait_line(LONG, "the line that says ready", 0, |line| line.contains("\"ready\""));
+        running
     }
 
     /// Runs it to an end that it is expected to find by itself, at once.
@@ -247,10 +264,6 @@ impl BasePeer {
         let peer = Self::start(name, number);
         daemon.wait_state(name, "up");
         peer
-    }
-
-    pub(crate) fn search(&mut self) {
-        self.running.say("search");
     }
 
     pub(crate) fn quit(&mut self) {
