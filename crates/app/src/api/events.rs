@@ -36,8 +36,7 @@ pub(crate) async fn stream(State(daemon): State<Arc<Daemon>>, headers: HeaderMap
         None => {
             let end = daemon.registry().journal.end();
             // So that a reader whose connection breaks before the first change can go on from here.
-            let ready = EventView { event: "ready".to_owned(), time: present::now(), cause: None, peer: None };
-            let _ = sender.try_send(event_of(end, &ready));
+            let _ = sender.try_send(event_of(end, &bare("ready")));
             end
         }
     };
@@ -54,13 +53,18 @@ async fn feed(mut follower: Follower, sender: mpsc::Sender<Event>) {
         };
         let event = match next {
             Next::Event(at, event) => event_of(at, &event),
-            Next::Resync(at) => Event::default().id(at.to_string()).event("resync").data("{}"),
+            Next::Resync(at) => event_of(at, &bare("resync")),
             Next::Nothing => continue,
         };
         if sender.send(event).await.is_err() {
             return;
         }
     }
+}
+
+/// An event that is about no peer.
+fn bare(word: &str) -> EventView {
+    EventView { event: word.to_owned(), time: present::now(), cause: None, peer: None }
 }
 
 fn event_of(at: Position, event: &EventView) -> Event {

@@ -71,11 +71,14 @@ fn judge(daemon: &Daemon, way: Way, request: &Request) -> Result<(), ApiError> {
 }
 
 fn judge_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_own_host(host, allowed) {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    // A second one would leave open which of them somebody before us believed (RFC 9112 section 3.2).
+    if is_own_host(host, allowed) && hosts.next().is_none() {
         return Ok(());
     }
-    let reason = "the Host header names no host of this API; use 127.0.0.1 or localhost, or add it to allowed_hosts";
+    let reason =
+        "the Host header does not name a host of this API; use 127.0.0.1 or localhost, or add it to allowed_hosts";
     Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "KPAPI0421", reason))
 }
 

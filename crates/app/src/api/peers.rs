@@ -12,7 +12,9 @@ use serde::Deserialize;
 
 use crate::api::error::ApiError;
 use crate::daemon::{Daemon, present};
-use crate::view::{AddRequest, HistoryView, Origin, PeerDetail, PeerState, PeerView, from_unix_milliseconds, rfc3339};
+use crate::view::{
+    AddRequest, HistoryView, Object, Origin, PeerDetail, PeerState, PeerView, from_unix_milliseconds, rfc3339,
+};
 
 /// History entries shown with one peer.
 const HISTORY_SHOWN: u32 = 50;
@@ -142,9 +144,9 @@ async fn history(daemon: &Daemon, id: String) -> Vec<HistoryView> {
 /// `POST /v1/peers`
 pub(crate) async fn add(
     State(daemon): State<Arc<Daemon>>,
-    body: Result<Json<AddRequest>, JsonRejection>,
+    body: Result<Json<Object<AddRequest>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<PeerView>), ApiError> {
-    let Json(request) = body.map_err(|error| {
+    let Json(Object(request)) = body.map_err(|error| {
         let (status, code) = match error.status() {
             status @ StatusCode::PAYLOAD_TOO_LARGE => (status, "KPAPI0413"),
             status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => (status, "KPAPI0415"),

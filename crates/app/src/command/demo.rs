@@ -58,10 +58,12 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     tokio::spawn(daemon::feed::run(Arc::clone(&first), sources));
     tokio::spawn(serve(listener, Arc::clone(&first)));
     let start = first.registry().journal.end();
-    tokio::spawn(print_events(Follower::after(Arc::clone(&first), start)));
+    let printing = print_events(Follower::after(Arc::clone(&first), start));
     let ended = tokio::select! {
         played = play(arguments.hosts, port, arguments.duration) => played,
         () = asked_to_end() => Ok(()),
+        // A reader that went away, as `head` does, has seen enough.
+        _ = printing => Ok(()),
     };
     first.stop().await;
     ended
@@ -98,16 +100,18 @@ fn introduce(hosts: u8, api: &str, state: &Path) -> io::Result<()> {
 /// Starts the others one by one, lets one leave and come back, then waits.
 async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Failure> {
     let end = duration.map(|duration| tokio::time::Instant::now() + duration);
+    // A short demo shows the whole story too.
+    let pause = duration.map_or(LEAVE_AFTER, |whole| LEAVE_AFTER.min(whole / 5));
     let story = async {
         let mut others = Vec::new();
         for number in 1..hosts {
             others.push(start_other(number, port)?);
-            tokio::time::sleep(START_INTERVAL).await;
+            tokio::time::sleep(START_INTERVAL.min(pause)).await;
         }
-        tokio::time::sleep(LEAVE_AFTER).await;
+        tokio::time::sleep(pause).await;
         if let Some(leaving) = others.pop() {
             leaving.shutdown().await;
-            tokio::time::sleep(LEAVE_AFTER).await;
+            tokio::time::sleep(pause).await;
             others.push(start_other(hosts - 1, port)?);
         }
         if end.is_none() {
@@ -148,21 +152,23 @@ fn free_port() -> io::Result<u16> {
     Ok(std::net::UdpSocket::bind((address(0), 0))?.local_addr()?.port())
 }
 
-async fn print_events(mut follower: Follower) {
+async fn print_events(mut follower: Follower) -> io::Error {
     let start = tokio::time::Instant::now();
     loop {
-        if let Next::Event(_, event) = follower.next().await {
-            print_event(start.elapsed(), &event);
+        if let Next::Event(_, event) = follower.next().await
+            && let Err(error) = print_event(start.elapsed(), &event)
+        {
+            return error;
         }
     }
 }
 
-fn print_event(since_start: Duration, event: &EventView) {
-    let Some(peer) = &event.peer else { return };
+fn print_event(since_start: Duration, event: &EventView) -> io::Result<()> {
+    let Some(peer) = &event.peer else { return Ok(()) };
     let reason = peer.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     // Names were checked when they came in, so they can be printed.
     let line = format!("{:6.1}s  {:8} {:16} {}{reason}", since_start.as_secs_f64(), event.event, peer.name, peer.url);
-    let _ = writeln!(io::stdout(), "{line}");
+    writeln!(io::stdout(), "{line}")
 }
 
 /// A directory that goes away with the demo.
