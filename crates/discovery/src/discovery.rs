@@ -84,6 +84,14 @@ impl Discovery {
         self.ask(Request::Peers).await
     }
 
+    /// One peer as it is known now, with when it was heard on each of its paths.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn peer(&self, key: PeerKey) -> Result<Option<Peer>, Ended> {
+        self.ask(|answer| Request::Peer(key, answer)).await
+    }
+
     /// When each peer was heard last: what changes without an event.
     ///
     /// # Errors

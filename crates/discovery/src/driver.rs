@@ -13,6 +13,7 @@ use crate::clock::{self, Alarm};
 use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
 use crate::sockets::{Ready, Sockets};
 use crate::status::{LinkStatus, Status};
+use crate::troubles::Troubles;
 
 /// The kernel tells of one change in bursts; this is how long the driver waits for the rest of one.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -26,6 +27,7 @@ const SEND_ERROR_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) enum Request {
     Command(Command),
     Peers(oneshot::Sender<Vec<Peer>>),
+    Peer(PeerKey, oneshot::Sender<Option<Peer>>),
     LastHeard(oneshot::Sender<Vec<(PeerKey, Instant)>>),
     Status(oneshot::Sender<Status>),
     Interfaces(Vec<String>),
@@ -41,7 +43,8 @@ pub(crate) struct Driver {
     bell: Bell,
     requests: mpsc::Receiver<Request>,
     events: broadcast::Sender<Event>,
-    troubles: Vec<String>,
+    socket_troubles: Vec<String>,
+    troubles: Troubles,
     send_errors: BTreeMap<i32, (Instant, u64)>,
     send_errors_total: u64,
     /// When to look at the interfaces again.
@@ -70,7 +73,8 @@ impl Driver {
             bell: Bell::new()?,
             requests,
             events,
-            troubles: Vec::new(),
+            socket_troubles: Vec::new(),
+            troubles: Troubles::default(),
             send_errors: BTreeMap::new(),
             send_errors_total: 0,
             look_at: None,
@@ -147,10 +151,17 @@ impl Driver {
                     if let Err(error) = self.alarm.set(until) {
                         warn!(%error, "the alarm cannot be set");
                     }
+                    if self.troubles.are_outdated(&self.node) {
+                        self.review_troubles();
+                    }
                     return;
                 }
             }
         }
+    }
+
+    fn review_troubles(&mut self) {
+        self.troubles.review(&self.node, &self.snapshot, &self.selection, &self.socket_troubles);
     }
 
     fn publish(&mut self, event: Event) {
@@ -171,6 +182,10 @@ impl Driver {
 
     fn note_send_error(&mut self, error: &io::Error, to: SocketAddr) {
         self.send_errors_total += 1;
+        // Without a socket nothing goes out, and that is told as a trouble.
+        if error.kind() == io::ErrorKind::NotConnected {
+            return;
+        }
         let now = clock::now();
         let code = error.raw_os_error().unwrap_or(0);
         let (reported_at, reported) = self.send_errors.get(&code).copied().unzip();
@@ -194,14 +209,12 @@ impl Driver {
             Err(error) => warn!(%error, "cannot list the interfaces"),
         }
         let troubles: Vec<String> = self.sockets.follow(&self.snapshot.used).iter().map(ToString::to_string).collect();
-        for trouble in troubles.iter().filter(|trouble| !self.troubles.contains(trouble)) {
-            warn!("{trouble}");
-        }
         if !troubles.is_empty() {
             self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + RETRY);
         }
-        self.troubles = troubles;
+        self.socket_troubles = troubles;
         self.step(Input::Interfaces(self.snapshot.used.clone()));
+        self.review_troubles();
     }
 
     fn serve(&mut self, request: Request) {
@@ -209,6 +222,7 @@ impl Driver {
         match request {
             Request::Command(command) => self.step(Input::Command(command)),
             Request::Peers(answer) => drop(answer.send(self.node.table().iter().cloned().collect())),
+            Request::Peer(key, answer) => drop(answer.send(self.node.table().get(&key).cloned())),
             Request::LastHeard(answer) => {
                 let heard = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.last_heard?)));
                 drop(answer.send(heard.collect()));
@@ -222,16 +236,12 @@ impl Driver {
     }
 
     fn status(&self) -> Status {
-        let links = self.node.links().map(|(interface, heard_self)| LinkStatus {
-            name: interface.name.clone(),
-            index: interface.index,
-            address: interface.address(),
-            heard_self,
+        let links = self.node.links().map(|link| LinkStatus {
+            name: link.interface.name.clone(),
+            index: link.interface.index,
+            address: link.interface.address(),
+            heard_self: link.heard_self,
         });
-        let mut troubles = self.troubles.clone();
-        if self.snapshot.used.is_empty() {
-            troubles.push("no interface to discover on: none is up, can multicast and carries an address".to_owned());
-        }
         Status {
             identity: self.node.identity(),
             profile: self.node.profile().clone(),
@@ -242,7 +252,7 @@ impl Driver {
             send_errors: self.send_errors_total,
             hosts: self.node.hosts(),
             rows: self.node.table().len(),
-            troubles,
+            troubles: self.troubles.sentences(),
         }
     }
 }

@@ -2,17 +2,32 @@
 //!
 //! ```no_run
 //! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
-//! use kimchi_peers::{Config, Discovery, Event};
+//! use kimchi_peers::{Config, Discovery, Event, EventsError};
 //!
 //! let discovery = Discovery::start(Config::new("kvm-1")?)?;
 //! let mut events = discovery.subscribe();
-//! while let Ok(event) = events.next().await {
-//!     if let Event::Peer { change, peer, .. } = event {
-//!         println!("{} {} {:?}", change.as_str(), peer.name, peer.addresses());
+//! loop {
+//!     match events.next().await {
+//!         Ok(Event::Peer { change, peer, .. }) => println!("{} {} {:?}", change.as_str(), peer.name, peer.addresses()),
+//!         Ok(_) => {}
+//!         Err(EventsError::Missed(_)) => println!("now there are {} peers", discovery.peers().await?.len()),
+//!         Err(_) => break,
 //!     }
 //! }
-//! discovery.shutdown().await;
 //! # Ok(())
+//! # }
+//! ```
+//!
+//! A host that keeps its identity over restarts loads its key from a file, which is made at the first start:
+//!
+//! ```no_run
+//! # fn keep() -> Result<kimchi_peers::Config, Box<dyn std::error::Error>> {
+//! use kimchi_peers::{Config, HostKey};
+//!
+//! let key = HostKey::load_or_create("/var/lib/my-program/host.key".as_ref())?;
+//! let mut config = Config::with_key("kvm-1", &key)?;
+//! config.interfaces = vec!["br0".to_owned()];
+//! # Ok(config)
 //! # }
 //! ```
 //!
@@ -30,6 +45,7 @@ pub mod remote;
 mod socket;
 mod sockets;
 mod status;
+mod troubles;
 
 pub use clock::{now, wall_clock};
 pub use config::{Config, ConfigError};

@@ -135,6 +135,9 @@ impl Node {
             IpAddr::V4(_) => IpAddr::V4(self.config.group_v4),
             IpAddr::V6(_) => IpAddr::V6(self.config.group_v6),
         };
+        if let Some(link) = self.links.get_mut(&interface) {
+            link.unheard = link.unheard.saturating_add(1);
+        }
         let bytes = self.compose(now, interface, from, kind, detail).encode();
         self.push(interface, kind, from, SocketAddr::new(group, self.config.port), bytes);
     }

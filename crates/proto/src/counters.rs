@@ -23,6 +23,8 @@ pub(crate) enum Drop {
     Ttl,
     /// The address it announces is not the one it came from.
     AddressMismatch,
+    /// Somebody else announces this host's own console.
+    OwnConsole,
     /// It repeats or precedes what is known.
     Stale,
     /// A goodbye for a peer that is not known, or of another incarnation.
@@ -36,11 +38,12 @@ pub(crate) enum Drop {
 }
 
 impl Drop {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Interface,
         Self::OffLink,
         Self::Ttl,
         Self::AddressMismatch,
+        Self::OwnConsole,
         Self::Stale,
         Self::StrayQuit,
         Self::Shadowed,
@@ -54,6 +57,7 @@ impl Drop {
             Self::OffLink => "off_link",
             Self::Ttl => "ttl",
             Self::AddressMismatch => "address_mismatch",
+            Self::OwnConsole => "own_console",
             Self::Stale => "stale",
             Self::StrayQuit => "stray_quit",
             Self::Shadowed => "shadowed",

@@ -58,7 +58,7 @@ pub use id::{InvalidPeerId, PEER_ID_TEXT_LENGTH, PeerId};
 pub use interface::{Interface, Network};
 pub use limit::Rate;
 pub use message::{EXTENSION_VERSION, Extension, Facts, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
-pub use node::{Identity, Node};
+pub use node::{Identity, LinkView, Node};
 pub use peer::{Conflict, KnownPeer, Path, Peer, PeerKey, Reason, State};
 pub use receive::UNICAST_TTL;
 pub use table::PeerTable;

@@ -34,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) goodbyes_left: u8,
     /// When the own multicast datagrams were last heard back; never, where a firewall drops what comes in.
     pub(crate) heard_self: Option<Instant>,
+    /// Own multicast datagrams sent since any multicast was heard, own or another's.
+    pub(crate) unheard: u32,
     previous_address: Option<(IpAddr, Instant)>,
 }
 
@@ -54,6 +56,7 @@ impl Link {
             repeats_left: 0,
             goodbyes_left: 0,
             heard_self: None,
+            unheard: 0,
             previous_address: None,
         };
         link.start_searching(now);

@@ -28,6 +28,18 @@ pub struct Identity {
     pub epoch: u64,
 }
 
+/// What the engine tells of one link.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkView<'a> {
+    /// The interface.
+    pub interface: &'a Interface,
+    /// When this host's own multicast was last heard back there.
+    pub heard_self: Option<Instant>,
+    /// How many own multicast datagrams were sent since any was heard, own or another's. The kernel loops each back at
+    /// once, so more than one or two mean that nothing comes in: a firewall, or a membership that got lost.
+    pub unheard: u32,
+}
+
 /// The discovery engine of one host. It has no socket, no clock and no thread.
 ///
 /// Give it what happens with [`Node::handle`], then take what it wants done with [`Node::poll`] until that answers
@@ -132,9 +144,18 @@ impl Node {
         &self.profile
     }
 
-    /// The interfaces in use, and when own multicast was last heard back on each.
-    pub fn links(&self) -> impl Iterator<Item = (&Interface, Option<Instant>)> {
-        self.links.values().map(|link| (&link.interface, link.heard_self))
+    /// The links in use.
+    pub fn links(&self) -> impl Iterator<Item = LinkView<'_>> {
+        self.links.values().map(|link| LinkView {
+            interface: &link.interface,
+            heard_self: link.heard_self,
+            unheard: link.unheard,
+        })
+    }
+
+    /// Whether another live host has this host's name.
+    pub fn is_name_taken(&self) -> bool {
+        self.name_taken
     }
 
     /// How many hosts the network has, this one included.

@@ -27,6 +27,11 @@ impl Node {
         if let Some(drop) = self.refuse_source(datagram) {
             return self.drop_datagram(now, drop, datagram.from);
         }
+        if datagram.lane == Lane::Group
+            && let Some(link) = self.links.get_mut(&datagram.interface)
+        {
+            link.unheard = 0;
+        }
         let message = match Message::decode(datagram.bytes) {
             Ok(message) => message,
             Err(error) => {
@@ -44,6 +49,9 @@ impl Node {
         }
         if !self.address_fits(datagram, &message.info) {
             return self.drop_datagram(now, Drop::AddressMismatch, datagram.from);
+        }
+        if self.claims_my_console(&message.info) {
+            return self.drop_datagram(now, Drop::OwnConsole, datagram.from);
         }
         self.ledger.received(message.kind);
         let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
@@ -135,12 +143,12 @@ impl Node {
         let claimed = info.address;
         // A base peer with two addresses on the link may send from the one and announce the other.
         let own_word = claimed == source || (info.extension.is_none() && link.interface.is_on_link(claimed));
-        own_word && link.interface.can_be_host(claimed) && !self.claims_my_address(claimed, info)
+        own_word && link.interface.can_be_host(claimed)
     }
 
     /// Nobody else's row may lead to this host's own console.
-    fn claims_my_address(&self, claimed: IpAddr, info: &Info) -> bool {
-        self.carries(claimed) && self.speaks_for_me(info)
+    fn claims_my_console(&self, info: &Info) -> bool {
+        self.carries(info.address) && self.speaks_for_me(info)
     }
 
     fn receive_search(&mut self, arrival: Arrival, datagram: &Datagram<'_>, message: &Message) {

@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use kimchi_peers::PeerKey;
+
 use crate::api::error::ApiError;
 use crate::daemon::{Daemon, present};
 use crate::view::{
@@ -98,13 +100,24 @@ pub(crate) async fn show(
     daemon.refresh().await;
     let links = daemon.discovery.status().await.map_err(|_| ApiError::ended())?.links;
     let interface = |index: u32| links.iter().find(|link| link.index == index).map(|link| link.name.clone());
+    // The registry changes with events; when a path was heard last changes without one.
+    let fresh = match id.parse() {
+        Ok(key) => daemon.discovery.peer(key).await.map_err(|_| ApiError::ended())?,
+        Err(()) => None,
+    };
     let detail = {
         let registry = daemon.registry();
+        let called = |key: &PeerKey| {
+            registry.local(&key.to_string()).map(|row| {
+                let address = row.peer.addresses().first().map_or_else(String::new, |address| format!(" at {address}"));
+                format!("{}{address}", row.peer.name)
+            })
+        };
         let local = registry.local(&id).map(|row| PeerDetail {
             peer: present::local(row),
-            conflict: present::conflict(&row.peer),
+            conflict: present::conflict(&row.peer, called),
             failure: None,
-            evidence: present::evidence(&row.peer, interface),
+            evidence: present::evidence(fresh.as_ref().unwrap_or(&row.peer), interface),
             certificate: None,
             history: Vec::new(),
         });

@@ -39,7 +39,7 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&daemon), sources));
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
-    tell_ready(&daemon);
+    tell_ready(&daemon).await;
     loop {
         match signals.next().await {
             Wish::Stop => break,
@@ -82,14 +82,19 @@ async fn open_api(daemon: &Daemon, settings: &Settings) -> Result<Vec<Listener>,
     Ok(listeners)
 }
 
-fn tell_ready(daemon: &Daemon) {
-    let settings = daemon.settings();
-    let addresses = daemon.listening().addresses.join(", ");
+async fn tell_ready(daemon: &Daemon) {
+    let links = daemon.discovery.status().await.map(|status| status.links).unwrap_or_default();
+    let link = |link: &kimchi_peers::LinkStatus| {
+        let address = link.address.map_or_else(String::new, |address| format!(" ({address})"));
+        format!("{}{address}", link.name)
+    };
+    let links: Vec<String> = links.iter().map(link).collect();
+    let on = if links.is_empty() { "no interface yet".to_owned() } else { links.join(", ") };
+    let api = daemon.listening().addresses.join(", ");
     tracing::info!(
-        name = %settings.name,
-        api = %addresses,
-        state = %daemon.state_dir.display(),
-        "ready; see who is there with: kimchi-peers list"
+        "{} is ready on {on}; API on {api}; state in {}",
+        daemon.settings().name,
+        daemon.state_dir.display()
     );
     notify(&[NotifyState::Ready]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use kimchi_peers::{Conflict, Facts, Peer, State, wall_clock};
+use kimchi_peers::{Conflict, Facts, Peer, PeerKey, State, wall_clock};
 
 use crate::daemon::registry::{LocalRow, RemoteRow};
 use crate::view::{Evidence, Origin, PeerState, PeerView, Trust, from_unix_milliseconds, rfc3339};
@@ -103,11 +103,14 @@ pub(crate) fn facts(facts: &Facts) -> BTreeMap<String, String> {
     all.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact.as_ref()?.to_string()))).collect()
 }
 
-/// With whom a peer is at odds, in words.
-pub(crate) fn conflict(peer: &Peer) -> Option<String> {
+/// With whom a peer is at odds, in words. `called` gives the name and address of another peer.
+pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>) -> Option<String> {
     Some(match peer.conflict.as_ref()? {
         Conflict::Name(None) => "it has the name of this host; give one of the two another name".to_owned(),
-        Conflict::Name(Some(other)) => format!("{other} has the same name; give one of the two another name"),
+        Conflict::Name(Some(other)) => {
+            let other = called(other).unwrap_or_else(|| other.to_string());
+            format!("{other} has the same name; give one of the two another name")
+        }
         Conflict::Identity(address) => {
             format!("the host at {address} uses the same identity: one of the two is a copy of the other")
         }

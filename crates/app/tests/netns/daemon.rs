@@ -56,11 +56,13 @@ impl<'a> Daemon<'a> {
         Self::start_with(host, &["--interface", "eth0"])
     }
 
-    /// Starts with these options in place of `--interface eth0`; none means the interfaces it chooses itself.
+    /// Starts with these options in place of `--interface eth0`; none means the interfaces it chooses itself. A name
+    /// among them goes before the host's.
     pub(crate) fn start_with(host: &'a Host, options: &[&str]) -> Self {
         let state = state_directory(host);
-        let first = [PROGRAM, "run", "--name", host.name(), "--state-dir", &state, "--api", API, "--events"];
-        let mut running = host.spawn(&[&first, options].concat());
+        let first = [PROGRAM, "run", "--state-dir", &state, "--api", API, "--events"];
+        let own_name: &[&str] = if options.contains(&"--name") { &[] } else { &["--name", host.name()] };
+        let mut running = host.spawn(&[&first, own_name, options].concat());
         running.wait_line(Duration::from_secs(20), "\"ready\"", 0, |line| parse(line).0 == "ready");
         Self { host, running }
     }

@@ -29,6 +29,7 @@ mod hostile;
 mod interfaces;
 mod loss;
 mod store;
+mod troubles;
 mod wire;
 
 use inside::{inside, inside_within};
