@@ -1,6 +1,7 @@
 //! The command line: definitions only. The man pages and completions are made from them.
 
 use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon reached, 4 no such pee
 /// How a command finds its daemon, and where the daemon listens and keeps its state.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
-    /// Where the API is: HOST:PORT or unix:PATH. `run` listens there and takes it several times
+    /// Where the API is: HOST:PORT or unix:PATH; may be given several times with `run`, which listens there
     ///
     /// Without it: KIMCHI_PEERS_API, else the socket unix:/run/kimchi-peers/api.sock, else 127.0.0.1:8132.
     #[arg(long, global = true, value_name = "ADDR")]
@@ -48,15 +49,33 @@ pub(crate) struct Connection {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
+/// The options of [`Connection`] for a command that reaches no daemon: they are taken, as they may stand before any
+/// command, and its help leaves them out.
+#[derive(Debug, Args)]
+pub(crate) struct NoConnection {
+    #[arg(long, hide = true, value_name = "ADDR")]
+    api: Vec<String>,
+    #[arg(long, hide = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl NoConnection {
+    /// Whether one was given, before the command or after it.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.api.is_empty() || self.state_dir.is_some()
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Take part in discovery: the daemon, in the foreground
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArguments),
     /// Ask the network who is there, now
     #[command(after_help = "Examples:\n  kimchi-peers search\n  kimchi-peers search --wait 3s -o json")]
     Search(SearchArguments),
-    /// List the peers that are there
+    /// List the peers that are there, and all that were added by hand
     #[command(
         after_help = "Examples:\n  kimchi-peers list\n  kimchi-peers list --all -o wide\n  kimchi-peers list -o urls"
     )]
@@ -84,18 +103,21 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+        #[command(flatten)]
+        unused: NoConnection,
     },
     /// Print a man page, or write all of them into a directory
     Man {
         /// Writes one page per command into this directory
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
+        #[command(flatten)]
+        unused: NoConnection,
     },
 }
 
 /// The daemon's options. Each goes before the environment, and that before the configuration file.
 #[derive(Debug, Args, Default)]
-#[command(after_help = RUN_EXAMPLES)]
 pub(crate) struct RunArguments {
     /// Reads this configuration file [default: /etc/kimchi-peers/kimchi-peers.toml if it exists]
     #[arg(long, value_name = "FILE")]
@@ -110,13 +132,13 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) group: Option<Ipv4Addr>,
     /// The UDP port of discovery [default: 8000]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
     /// Where this host's console answers HTTP [default: 8000]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     pub(crate) http_port: Option<u16>,
     /// Where this host's console answers HTTPS [default: 8001]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     pub(crate) https_port: Option<u16>,
     /// What to log on stderr: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
@@ -135,18 +157,17 @@ Examples:
 /// Options of `search`.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArguments {
-    /// How long to wait for answers, such as 500ms or 2s
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    /// How long to wait for answers, such as 2, 0.5 (both seconds) or 500ms
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) wait: Duration,
     /// Without a daemon: uses only this interface; several times for several
     #[arg(long, value_name = "INTERFACE")]
     pub(crate) interface: Vec<String>,
     /// Without a daemon: the UDP port of discovery
-    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    #[arg(long, value_name = "PORT", default_value_t = 8000, value_parser = port)]
     pub(crate) port: u16,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) output: ListOutput,
 }
 
 /// Options of `list`.
@@ -155,9 +176,8 @@ pub(crate) struct ListArguments {
     /// Lists peers that are down too
     #[arg(long)]
     pub(crate) all: bool,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) output: ListOutput,
 }
 
 /// Options of `show`.
@@ -165,25 +185,22 @@ pub(crate) struct ListArguments {
 pub(crate) struct ShowArguments {
     /// A name, an address, an id, or the beginning of one that fits no other peer
     pub(crate) peer: String,
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: TextOrJson,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
 }
 
 /// Options of `watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArguments {
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: TextOrJson,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
 }
 
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: TextOrJson,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
 }
 
 /// Options of `add`.
@@ -199,7 +216,7 @@ pub(crate) struct AddArguments {
 /// Options of `remove`.
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArguments {
-    /// A name, an address, an id, or the beginning of one that fits no other peer
+    /// Its whole name, address or id, or the URL or HOST:PORT of its console
     pub(crate) peer: String,
 }
 
@@ -210,14 +227,19 @@ pub(crate) struct DemoArguments {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=64))]
     pub(crate) hosts: u8,
     /// Ends after this long instead of at Ctrl-C, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) unused: NoConnection,
 }
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print what would be in force, and where each value comes from
+    #[command(
+        after_help = "Examples:\n  kimchi-peers config show\n  kimchi-peers config show --config ./kimchi-peers.toml\n  kimchi-peers config show --json"
+    )]
     Show(Box<ConfigShowArguments>),
 }
 
@@ -226,9 +248,56 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct ConfigShowArguments {
     #[command(flatten)]
     pub(crate) run: RunArguments,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
+}
+
+/// How a list of peers is printed, as it was asked for.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ListOutput {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: TextOrJson,
+    output: Output,
+    /// Short for -o json
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
+impl ListOutput {
+    /// What was asked for.
+    pub(crate) const fn format(self) -> Output {
+        if self.json { Output::Json } else { self.output }
+    }
+}
+
+impl From<Output> for ListOutput {
+    fn from(output: Output) -> Self {
+        Self { output, json: false }
+    }
+}
+
+/// How anything else is printed, as it was asked for.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct TextOutput {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: TextOrJson,
+    /// Short for -o json
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
+impl TextOutput {
+    /// What was asked for.
+    pub(crate) const fn format(self) -> TextOrJson {
+        if self.json { TextOrJson::Json } else { self.output }
+    }
+}
+
+impl From<TextOrJson> for TextOutput {
+    fn from(output: TextOrJson) -> Self {
+        Self { output, json: false }
+    }
 }
 
 /// How a list of peers is printed.
@@ -257,4 +326,88 @@ pub(crate) enum TextOrJson {
     Text,
     /// JSON, one object
     Json,
+}
+
+/// Reads a port.
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse::<NonZeroU16>().map(NonZeroU16::get).map_err(|_| "it must be a port number from 1 to 65535")
+}
+
+/// Reads a duration: plain seconds, or with units.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds = || text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let read = if is_plain { seconds() } else { humantime::parse_duration(text).ok() };
+    read.ok_or("give seconds, such as 2 or 0.5, or a time with its unit, such as 500ms, 10s or 1m")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_seconds_or_have_a_unit() {
+        for (text, milliseconds) in [("2", 2000), ("0.5", 500), ("500ms", 500), ("1m 1s", 61_000), ("0", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", ".", "-1", "soon", "1.2.3", "inf", "1e9", "99999999999999999999999", "2 parsecs"] {
+            assert!(duration(text).is_err_and(|error| error.contains("500ms")), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_ports_have_the_same_bounds() {
+        for option in ["run --port", "run --http-port", "run --https-port", "search --port", "config show --port"] {
+            for (value, is_port) in [("0", false), ("1", true), ("65535", true), ("65536", false), ("-1", false)] {
+                let words = format!("kimchi-peers {option}={value}");
+                match Cli::try_parse_from(words.split(' ')) {
+                    Ok(_) => assert!(is_port, "{words}"),
+                    Err(error) => assert!(!is_port && error.to_string().contains("1 to 65535"), "{words}: {error}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_daemon_is_named_before_the_command_or_after_it() {
+        let read = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
+        for line in ["kimchi-peers --api a --state-dir s list", "kimchi-peers list --api a --state-dir s"] {
+            let Cli { connection, .. } = read(line);
+            assert_eq!((connection.api, connection.state_dir), (vec!["a".to_owned()], Some(PathBuf::from("s"))));
+        }
+        assert_eq!(read("kimchi-peers run --api a --api b").connection.api, ["a", "b"]);
+        assert_eq!(read("kimchi-peers config show --api a").connection.api, ["a"]);
+        for line in ["kimchi-peers --api a demo", "kimchi-peers demo --api a", "kimchi-peers --state-dir s demo"] {
+            assert!(matches!(read(line).command, Command::Demo(demo) if demo.unused.is_given()), "{line}");
+        }
+        assert!(matches!(read("kimchi-peers demo").command, Command::Demo(demo) if !demo.unused.is_given()));
+    }
+
+    #[test]
+    fn only_commands_that_reach_a_daemon_show_where_it_is() {
+        let mut cli = Cli::command();
+        cli.build();
+        for (command, shows) in [("list", true), ("run", true), ("demo", false), ("man", false), ("completions", false)]
+        {
+            let help = cli.find_subcommand_mut(command).unwrap().render_help().to_string();
+            assert_eq!(help.contains("--api"), shows, "{help}");
+            assert_eq!(help.contains("--state-dir"), shows, "{help}");
+        }
+    }
+
+    #[test]
+    fn json_is_short_for_its_format() {
+        let json = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.command);
+        assert!(matches!(json("kp list --json"), Ok(Command::List(list)) if list.output.format() == Output::Json));
+        assert!(
+            matches!(json("kp show a --json"), Ok(Command::Show(show)) if show.output.format() == TextOrJson::Json)
+        );
+        assert!(json("kp list --json -o csv").is_err());
+    }
 }

@@ -2,6 +2,8 @@
 
 /// The command failed.
 pub(crate) const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+pub(crate) const USAGE: u8 = 2;
 /// No daemon could be reached.
 pub(crate) const NO_DAEMON: u8 = 3;
 /// No peer fits what was given.

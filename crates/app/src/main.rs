@@ -56,8 +56,8 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Status(arguments) => command::status::run(arguments, connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Config(ConfigCommand::Show(arguments)) => command::config_show::run(arguments, connection),
-        Command::Completions { shell } => command::completions::run(*shell),
-        Command::Man { directory } => command::man::run(directory.as_deref()),
+        Command::Completions { shell, unused } => command::completions::run(*shell, unused),
+        Command::Man { directory, unused } => command::man::run(directory.as_deref(), unused),
     }
 }
 

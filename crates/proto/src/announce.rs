@@ -11,8 +11,6 @@ use crate::node::Node;
 use crate::time::Instant;
 use crate::timers::Timer;
 
-/// Copies of a goodbye: at 20 % independent loss a receiver misses all of them once in 125 times.
-pub(crate) const GOODBYES: u8 = 3;
 /// Shortest time between two searches of a series.
 const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 /// Time between two copies of a goodbye; all are said within 100 ms.

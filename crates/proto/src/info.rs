@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 
-use crate::decode::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::error::DecodeError;
 use crate::id::PeerId;
+use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, Facts, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
 use crate::text::{Fact, HostName};
 

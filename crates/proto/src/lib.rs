@@ -39,6 +39,7 @@ mod info;
 mod interface;
 mod learn;
 mod limit;
+mod limits;
 mod link;
 mod message;
 mod node;

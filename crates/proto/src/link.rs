@@ -14,6 +14,9 @@ const PREVIOUS_ADDRESS_FOR: Duration = Duration::from_secs(60);
 /// When a change is announced again, after the announcement at once: two copies survive most bursts of loss.
 const REPEATS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(750)];
 
+/// Copies of a goodbye: at 20 % independent loss a receiver misses all of them once in 125 times.
+const GOODBYES: u8 = 3;
+
 /// One link that discovery uses.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -70,6 +73,13 @@ impl Link {
         self.answered = false;
         self.news = false;
         self.timers.set(Timer::Search, now);
+    }
+
+    /// Says goodbye from now on, and nothing else.
+    pub(crate) fn start_leaving(&mut self, now: Instant) {
+        self.timers = Timers::default();
+        self.goodbyes_left = GOODBYES;
+        self.timers.set(Timer::Goodbye, now);
     }
 
     /// Announces a change now and again a little later.

@@ -231,11 +231,7 @@ impl Node {
 
     fn start_leaving(&mut self, now: Instant) {
         self.leaving = true;
-        for link in self.links.values_mut() {
-            link.timers = crate::timers::Timers::default();
-            link.goodbyes_left = crate::announce::GOODBYES;
-            link.timers.set(Timer::Goodbye, now);
-        }
+        self.links.values_mut().for_each(|link| link.start_leaving(now));
     }
 
     fn change_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {

@@ -1,12 +1,13 @@
 //! Why the daemon did not do what it was asked, and what that means for the exit status.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
 use thiserror::Error;
 
 use crate::client::address::ApiAddress;
+use crate::client::token::TOKEN_FILE;
 use crate::failure::{FAILED, Failure, NO_DAEMON, NO_SUCH_PEER, Stop};
 use crate::output::printable;
 
@@ -39,8 +40,29 @@ pub(crate) enum ClientError {
     Ambiguous {
         /// What was given.
         given: String,
-        /// Name and id of each peer that fits.
+        /// Name, state, address and id of each peer that fits.
         candidates: Vec<String>,
+    },
+    /// Nobody fits in full, some by their beginning.
+    #[error("no peer is called {given}; did you mean {}?", listed(.candidates))]
+    NotWhole {
+        /// What was given.
+        given: String,
+        /// Name, state, address and id of each peer that it is the beginning of.
+        candidates: Vec<String>,
+    },
+    /// The text means the daemon's own host, which is no peer of itself.
+    #[error("{0} is this host")]
+    ThisHost(String),
+    /// The daemon wants a token that was not found.
+    #[error("a change needs this daemon's token; this daemon keeps its state in {}", .state_dir.display())]
+    NoToken {
+        /// Where the daemon says that it keeps its state.
+        state_dir: PathBuf,
+        /// The state directory in which the token was looked for.
+        tried: PathBuf,
+        /// Why the token in the daemon's directory cannot be read; `None` if it can.
+        unreadable: Option<io::ErrorKind>,
     },
     /// The daemon refuses.
     #[error("{reason}")]
@@ -73,15 +95,23 @@ impl ClientError {
         if let Self::Refused { status, .. } = self { Some(*status) } else { None }
     }
 
+    /// Whether the daemon refuses because it was not given its token.
+    pub(super) fn is_for_want_of_the_token(&self) -> bool {
+        let Self::Refused { status, credential, .. } = self else { return false };
+        *status == StatusCode::UNAUTHORIZED && matches!(credential, Credential::Sent(_) | Credential::Unreadable(..))
+    }
+
     const fn exit_status(&self) -> u8 {
         match self {
             Self::Unreachable(_) => NO_DAEMON,
-            Self::NoSuchPeer(_) => NO_SUCH_PEER,
+            Self::NoSuchPeer(_) | Self::ThisHost(_) => NO_SUCH_PEER,
             Self::Address(_)
             | Self::Broken(..)
             | Self::Silent(_)
             | Self::Foreign(..)
             | Self::Ambiguous { .. }
+            | Self::NotWhole { .. }
+            | Self::NoToken { .. }
             | Self::Refused { .. } => FAILED,
         }
     }
@@ -90,7 +120,10 @@ impl ClientError {
         match self {
             Self::Unreachable(_) => Some("start one with: kimchi-peers run".to_owned()),
             Self::NoSuchPeer(_) => Some("see all of them with: kimchi-peers list --all".to_owned()),
-            Self::Ambiguous { .. } => Some("give more of the name, or the id".to_owned()),
+            Self::Ambiguous { .. } => Some("give its address or id".to_owned()),
+            Self::NotWhole { .. } => Some("give the whole name, address or id".to_owned()),
+            Self::ThisHost(_) => Some("see it with: kimchi-peers status".to_owned()),
+            Self::NoToken { state_dir, tried, unreadable } => Some(token_hint(state_dir, tried, *unreadable)),
             Self::Foreign(..) => Some("give the daemon's address with --api".to_owned()),
             Self::Refused { status, credential, .. } if is_about_rights(*status) => credential.hint(),
             Self::Address(_) | Self::Broken(..) | Self::Silent(_) | Self::Refused { .. } => None,
@@ -100,19 +133,28 @@ impl ClientError {
 
 impl Credential {
     fn hint(&self) -> Option<String> {
-        let socket = "or use the daemon's socket: --api unix:PATH";
         match self {
             Self::Unneeded => None,
             Self::Sent(path) => {
-                Some(format!("the token of {} is not this daemon's; give its --state-dir, {socket}", path.display()))
+                Some(format!("the token of {} is not this daemon's; give its --state-dir", path.display()))
             }
             Self::Unreadable(path, why) => {
-                let cause = format!("changes need the token of {}: {}", path.display(), words(*why));
                 let cure = if *why == io::ErrorKind::PermissionDenied { "use sudo" } else { "give --state-dir" };
-                Some(format!("{cause}; {cure}, {socket}"))
+                Some(format!("cannot read {}: {}; {cure}", path.display(), words(*why)))
             }
             Self::Withheld => Some("the token is sent only to this host itself; ask a daemon on loopback".to_owned()),
         }
+    }
+}
+
+/// How to come by the token of a daemon that keeps its state there.
+fn token_hint(state_dir: &Path, tried: &Path, unreadable: Option<io::ErrorKind>) -> String {
+    let token = state_dir.join(TOKEN_FILE);
+    match unreadable {
+        Some(io::ErrorKind::PermissionDenied) => format!("read {} as its owner, e.g. with sudo", token.display()),
+        _ if state_dir != tried => format!("add --state-dir {}", state_dir.display()),
+        Some(why) => format!("cannot read {}: {}", token.display(), words(why)),
+        None => format!("{} is not this daemon's: does it run in a container?", token.display()),
     }
 }
 
@@ -150,5 +192,28 @@ fn listed(candidates: &[String]) -> String {
     match candidates.len().checked_sub(CANDIDATES_SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_token_is_told_once() {
+        use io::ErrorKind::{NotFound, PermissionDenied};
+        for (tried, unreadable, hint) in [
+            ("/home/u/kp", None, "add --state-dir /s"),
+            ("/home/u/kp", Some(NotFound), "add --state-dir /s"),
+            ("/home/u/kp", Some(PermissionDenied), "read /s/api-token as its owner, e.g. with sudo"),
+            ("/s", Some(PermissionDenied), "read /s/api-token as its owner, e.g. with sudo"),
+            ("/s", Some(NotFound), "cannot read /s/api-token: no such file"),
+            ("/s", None, "/s/api-token is not this daemon's: does it run in a container?"),
+        ] {
+            let error = ClientError::NoToken { state_dir: "/s".into(), tried: tried.into(), unreadable };
+            let failure = Failure::from(error);
+            assert!(failure.message.ends_with("this daemon keeps its state in /s"), "{}", failure.message);
+            assert_eq!(failure.hint.as_deref(), Some(hint));
+        }
     }
 }

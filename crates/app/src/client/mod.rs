@@ -14,6 +14,7 @@ mod sse;
 pub(crate) mod tests;
 mod token;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -23,13 +24,13 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
 use crate::settings::Settings;
-use crate::view::{AddRequest, ErrorView, PeerDetail, PeerView, StatusView};
+use crate::view::{AddRequest, ErrorView, PeerDetail, PeerView, SelfView, StatusView};
 
 pub(crate) use address::ApiAddress;
 pub(crate) use error::{ClientError, Credential};
 pub(crate) use events::{Followed, Follower};
 pub(crate) use known::Known;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{resolve, resolve_beginning, resolve_whole};
 pub(crate) use token::{Token, state_directory};
 
 /// How long an answer may take.
@@ -97,6 +98,11 @@ impl Client {
         self.read(&peer_path(id)).await.map_err(|error| not_found(error, id))
     }
 
+    /// The daemon's own host.
+    pub(crate) async fn myself(&self) -> Result<SelfView, ClientError> {
+        self.read("/v1/self").await
+    }
+
     /// How the daemon is doing.
     pub(crate) async fn status(&self) -> Result<StatusView, ClientError> {
         self.read("/v1/status").await
@@ -106,13 +112,13 @@ impl Client {
     pub(crate) async fn add(&self, request: &AddRequest) -> Result<PeerView, ClientError> {
         let body = serde_json::to_vec(request).unwrap_or_default();
         let question = Question { body: Some(body), ..Question::new(Method::POST, "/v1/peers") };
-        let (address, bytes) = self.ask(question).await?;
+        let (address, bytes) = self.change(question).await?;
         parse(&address, &bytes)
     }
 
     /// Forgets a peer.
     pub(crate) async fn remove(&self, id: &str) -> Result<(), ClientError> {
-        let asked = self.ask(Question::new(Method::DELETE, &peer_path(id))).await;
+        let asked = self.change(Question::new(Method::DELETE, &peer_path(id))).await;
         asked.map(drop).map_err(|error| not_found(error, id))
     }
 
@@ -140,6 +146,19 @@ impl Client {
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let (address, bytes) = self.ask(Question::new(Method::GET, path)).await?;
         parse(&address, &bytes)
+    }
+
+    /// Asks for what needs the token. Where that was not the right one, the daemon knows where to find it.
+    async fn change(&self, question: Question<'_>) -> Result<(ApiAddress, Bytes), ClientError> {
+        let refusal = match self.ask(question).await {
+            Err(error) if error.is_for_want_of_the_token() => error,
+            asked => return asked,
+        };
+        let Ok(StatusView { state_dir, .. }) = self.status().await else { return Err(refusal) };
+        let state_dir = PathBuf::from(state_dir);
+        let unreadable = Token::read(&state_dir).text.err();
+        let tried = self.token.path.parent().unwrap_or(&self.token.path).to_owned();
+        Err(ClientError::NoToken { state_dir, tried, unreadable })
     }
 
     async fn ask(&self, question: Question<'_>) -> Result<(ApiAddress, Bytes), ClientError> {

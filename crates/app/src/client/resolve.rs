@@ -3,25 +3,64 @@
 use std::net::IpAddr;
 
 use crate::client::ClientError;
-use crate::view::PeerView;
+use crate::view::{PeerState, PeerView};
 
-/// Finds the one peer that `given` means: an id, a name, an address, a `HOST:PORT` or URL of a console, or else the
-/// beginning of a name, an address or an id. What fits exactly goes before what fits in part.
-pub(crate) fn resolve<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
+/// The peer that a text means.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Found<'a> {
+    /// The peer.
+    pub(crate) peer: &'a PeerView,
+    /// How many others the text means that are down.
+    pub(crate) others_down: usize,
+}
+
+/// Finds the one peer that `given` means in full: an id, a name, an address, a `HOST:PORT` or URL of a console. Of
+/// several the only one that is not down is meant: a host that came back with a new identity leaves its old row.
+pub(crate) fn resolve<'a>(peers: &'a [PeerView], given: &str) -> Result<Option<Found<'a>>, ClientError> {
+    let fitting = exact(peers, given)?;
+    let mut alive = fitting.iter().filter(|peer| peer.state != PeerState::Down);
+    match (fitting.as_slice(), alive.next(), alive.next()) {
+        ([], ..) => Ok(None),
+        ([peer], ..) | (_, Some(peer), None) => Ok(Some(Found { peer, others_down: fitting.len() - 1 })),
+        (several, ..) => Err(ambiguous(given, several)),
+    }
+}
+
+/// Finds the one peer that `given` is the beginning of: of its name, an address or its id.
+pub(crate) fn resolve_beginning<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
+    match beginning(peers, given).as_slice() {
+        [] => Err(ClientError::NoSuchPeer(given.to_owned())),
+        [one] => Ok(one),
+        several => Err(ambiguous(given, several)),
+    }
+}
+
+/// Finds the one peer that `given` means in full, dead or alive: for what cannot be taken back.
+pub(crate) fn resolve_whole<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
+    match exact(peers, given)?.as_slice() {
+        [one] => Ok(one),
+        [] => Err(match beginning(peers, given).as_slice() {
+            [] => ClientError::NoSuchPeer(given.to_owned()),
+            several => ClientError::NotWhole { given: given.to_owned(), candidates: described(several) },
+        }),
+        several => Err(ambiguous(given, several)),
+    }
+}
+
+/// Whom the text means in full. An id goes before a name, and so on.
+fn exact<'a>(peers: &'a [PeerView], given: &str) -> Result<Vec<&'a PeerView>, ClientError> {
     let wanted = Wanted::new(given.trim());
     if wanted.text.is_empty() {
         return Err(ClientError::NoSuchPeer("the name is empty".to_owned()));
     }
-    let tests = [Wanted::is_id, Wanted::is_name, Wanted::is_address, Wanted::is_console, Wanted::is_beginning];
-    for test in tests {
-        let fitting: Vec<_> = peers.iter().filter(|peer| test(&wanted, peer)).collect();
-        match fitting.as_slice() {
-            [] => {}
-            [one] => return Ok(one),
-            several => return Err(ambiguous(given, several)),
-        }
-    }
-    Err(ClientError::NoSuchPeer(given.to_owned()))
+    let tests = [Wanted::is_id, Wanted::is_name, Wanted::is_address, Wanted::is_console];
+    let fitting = tests.map(|test| peers.iter().filter(|peer| test(&wanted, peer)).collect::<Vec<_>>());
+    Ok(fitting.into_iter().find(|fitting| !fitting.is_empty()).unwrap_or_default())
+}
+
+fn beginning<'a>(peers: &'a [PeerView], given: &str) -> Vec<&'a PeerView> {
+    let wanted = Wanted::new(given.trim());
+    peers.iter().filter(|peer| wanted.is_beginning(peer)).collect()
 }
 
 struct Wanted<'a> {
@@ -68,8 +107,15 @@ fn authority(url: &str) -> &str {
 }
 
 fn ambiguous(given: &str, peers: &[&PeerView]) -> ClientError {
-    let candidates = peers.iter().map(|peer| format!("{} ({}, {})", peer.name, peer.state.as_str(), peer.id));
-    ClientError::Ambiguous { given: given.to_owned(), candidates: candidates.collect() }
+    ClientError::Ambiguous { given: given.to_owned(), candidates: described(peers) }
+}
+
+fn described(peers: &[&PeerView]) -> Vec<String> {
+    let described = |peer: &&PeerView| {
+        let address = peer.addresses.first().map_or("no address", String::as_str);
+        format!("{} ({}, {address}, id {})", peer.name, peer.state.as_str(), peer.id)
+    };
+    peers.iter().map(described).collect()
 }
 
 #[cfg(test)]
@@ -95,7 +141,11 @@ mod tests {
 
     fn found(given: &str) -> String {
         let peers = peers();
-        match resolve(&peers, given) {
+        let found = resolve(&peers, given).and_then(|found| match found {
+            Some(found) => Ok(found.peer),
+            None => resolve_beginning(&peers, given),
+        });
+        match found {
             Ok(peer) => peer.addresses[0].clone(),
             Err(ClientError::NoSuchPeer(_)) => "none".to_owned(),
             Err(ClientError::Ambiguous { candidates, .. }) => format!("{} fit", candidates.len()),
@@ -135,5 +185,30 @@ mod tests {
         assert_eq!(found("zz"), "none");
         assert_eq!(found(""), "none");
         assert_eq!(found("  "), "none");
+    }
+
+    #[test]
+    fn the_dead_do_not_stand_in_the_way_of_the_living() {
+        let mut peers = peers();
+        peers[2].state = PeerState::Down;
+        let found = resolve(&peers, "twin").unwrap().unwrap();
+        assert_eq!((found.peer.id.as_str(), found.others_down), ("twin@10.1.0.2", 1));
+        let error = resolve_whole(&peers, "twin").unwrap_err().to_string();
+        let listed = "twin (down, 10.1.0.1, id twin@10.1.0.1), twin (up, 10.1.0.2, id twin@10.1.0.2)";
+        assert_eq!(error, format!("twin fits several peers: {listed}"));
+        peers[3].state = PeerState::Down;
+        assert!(resolve(&peers, "twin").is_err(), "neither of two that are down is meant more than the other");
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_needs_the_whole() {
+        let peers = peers();
+        for whole in ["six", "FE80::7", "six@fe80::7", "[fe80::7]:8001", "https://[fe80::7]:8001"] {
+            assert_eq!(resolve_whole(&peers, whole).unwrap().name, "six", "{whole}");
+        }
+        let error = resolve_whole(&peers, "si").unwrap_err();
+        assert_eq!(error.to_string(), "no peer is called si; did you mean six (up, fe80::7, id six@fe80::7)?");
+        assert!(matches!(resolve_whole(&peers, "zz"), Err(ClientError::NoSuchPeer(_))));
+        assert!(matches!(resolve_whole(&peers, ""), Err(ClientError::NoSuchPeer(_))));
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// The token's file in the state directory; the daemon writes it.
-const TOKEN_FILE: &str = "api-token";
+pub(super) const TOKEN_FILE: &str = "api-token";
 /// Longer than any token; what is longer is some other file.
 const TOKEN_MAX: u64 = 1024;
 

@@ -3,12 +3,14 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, NoConnection};
+use crate::command::refuse;
 use crate::failure::{Failure, finish};
 use crate::output::Screen;
 
 /// Prints the completions.
-pub(crate) fn run(shell: Shell) -> Result<(), Failure> {
+pub(crate) fn run(shell: Shell, unused: &NoConnection) -> Result<(), Failure> {
+    refuse(unused, "completions")?;
     finish(Screen::of_process().bytes(&script(shell)))
 }
 

@@ -6,13 +6,8 @@ use std::io::{self, Write as _};
 use serde_json::{Map, Value, json};
 
 use crate::cli;
-use crate::failure::Failure;
+use crate::failure::{FAILED, Failure, USAGE};
 use crate::settings::{Key, Loaded, Settings, SettingsError, printable};
-
-/// Exit status of a failure that is not the user's.
-const FAILED: u8 = 1;
-/// Exit status of a wrong configuration.
-const USAGE: u8 = 2;
 
 /// Prints the configuration that `run` would have with these arguments.
 ///
@@ -20,7 +15,7 @@ const USAGE: u8 = 2;
 /// The configuration is wrong, or standard output cannot be written.
 pub(crate) fn run(arguments: &cli::ConfigShowArguments, connection: &cli::Connection) -> Result<(), Failure> {
     let loaded = Settings::load(&arguments.run, connection)?;
-    let text = match arguments.output {
+    let text = match arguments.output.format() {
         cli::TextOrJson::Text => table(&loaded),
         cli::TextOrJson::Json => document(&loaded),
     };

@@ -11,10 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{self, Listener};
 use crate::cli::DemoArguments;
+use crate::command::refuse;
 use crate::daemon::follow::Follower;
 use crate::daemon::journal::Next;
 use crate::daemon::{self, Daemon, Placement};
 use crate::failure::Failure;
+use crate::output::plain;
 use crate::settings::{ApiAddress, Settings};
 use crate::view::EventView;
 
@@ -32,6 +34,7 @@ const TOWNS: [&str; 16] = [
 
 /// Runs the demo until Ctrl-C or its time is over.
 pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
+    refuse(&arguments.unused, "demo")?;
     let scratch = Scratch::new().map_err(|error| failed("make a directory for its state", &error))?;
     // Every demo has a port of its own, so that two of them, or a real daemon, do not meet.
     let port = free_port().map_err(|error| failed("find a free port on the loopback", &error))?;
@@ -52,7 +55,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let api_address = listener.address();
     first.listening().addresses = vec![api_address.clone()];
     // A reader that went away, as `head` does, has seen enough.
-    if introduce(arguments.hosts, &api_address, &scratch.0).is_err() {
+    if introduce(arguments, &api_address, &scratch.0).is_err() {
         return Ok(());
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&first), sources));
@@ -87,14 +90,25 @@ async fn serve(listener: Listener, daemon: Arc<Daemon>) {
     api::serve(vec![listener], api::router(daemon)).await;
 }
 
-fn introduce(hosts: u8, api: &str, state: &Path) -> io::Result<()> {
+fn introduce(arguments: &DemoArguments, api: &str, state: &Path) -> io::Result<()> {
+    let called = std::env::args().next();
+    let (hosts, program) = (arguments.hosts, program(called.as_deref()));
     let mut out = io::stdout().lock();
     writeln!(out, "{hosts} peers on this machine's loopback; nothing leaves it. This is what {} sees.", name(0))?;
+    if arguments.duration.is_none() {
+        writeln!(out, "Ctrl-C ends the demo.")?;
+    }
     writeln!(out, "Ask it from another terminal:\n")?;
-    writeln!(out, "  kimchi-peers list --api {api}")?;
-    writeln!(out, "  kimchi-peers add kvm9.example.org --api {api} --state-dir {}", state.display())?;
+    writeln!(out, "  {program} list --api {api}")?;
+    writeln!(out, "  {program} add kvm9.example.org --api {api} --state-dir {}", state.display())?;
     writeln!(out, "  curl http://{api}/peers\n")?;
     out.flush()
+}
+
+/// How to call this program again: by its path, if it was called by one that a shell takes as it is.
+fn program(called: Option<&str>) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    called.filter(|path| path.contains('/') && path.bytes().all(plain)).unwrap_or("kimchi-peers")
 }
 
 /// Starts the others one by one, lets one leave and come back, then waits.
@@ -114,9 +128,6 @@ async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Fa
             tokio::time::sleep(pause).await;
             others.push(start_other(hosts - 1, port)?);
         }
-        if end.is_none() {
-            let _ = writeln!(io::stdout(), "Ctrl-C ends the demo.");
-        }
         std::future::pending::<Result<(), Failure>>().await
     };
     match end {
@@ -127,7 +138,7 @@ async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Fa
 
 fn start_other(number: u8, port: u16) -> Result<Discovery, Failure> {
     let key = HostKey::generate()?;
-    let mut config = Config::with_key(&name(number), &key).map_err(|error| plain(&error))?;
+    let mut config = Config::with_key(&name(number), &key).map_err(|error| in_words(&error))?;
     config.interfaces = vec!["lo".to_owned()];
     config.address = Some(address(number));
     config.port = port;
@@ -165,7 +176,7 @@ async fn print_events(mut follower: Follower) -> io::Error {
 
 fn print_event(since_start: Duration, event: &EventView) -> io::Result<()> {
     let Some(peer) = &event.peer else { return Ok(()) };
-    let reason = peer.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let reason = peer.reason.as_deref().map(|reason| format!(" ({})", plain(reason))).unwrap_or_default();
     // Names were checked when they came in, so they can be printed.
     let line = format!("{:6.1}s  {:8} {:16} {}{reason}", since_start.as_secs_f64(), event.event, peer.name, peer.url);
     writeln!(io::stdout(), "{line}")
@@ -193,18 +204,31 @@ fn failed(what: &str, error: &io::Error) -> Failure {
     Failure::new(format!("the demo cannot {what}: {error}"))
 }
 
-fn plain(error: &dyn std::error::Error) -> Failure {
+fn in_words(error: &dyn std::error::Error) -> Failure {
     Failure::new(error.to_string())
 }
 
 impl From<HostKeyError> for Failure {
     fn from(error: HostKeyError) -> Self {
-        plain(&error)
+        in_words(&error)
     }
 }
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
-        plain(&error)
+        in_words(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_called_as_it_was() {
+        assert_eq!(program(Some("target/release/kimchi-peers")), "target/release/kimchi-peers");
+        for other in [None, Some("kimchi-peers"), Some("/tmp/a b/kimchi-peers"), Some("/tmp/$(x)/kp")] {
+            assert_eq!(program(other), "kimchi-peers", "{other:?}");
+        }
     }
 }

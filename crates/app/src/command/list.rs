@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::cli::{Connection, ListArguments, Output};
 use crate::client::Client;
+use crate::command::tell_if_degraded;
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, is_there, peers, sorted};
 use crate::view::{Origin, PeerView};
@@ -18,18 +19,23 @@ async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -
     let all = client.peers().await?;
     let known = all.len();
     let chosen = sorted(all.into_iter().filter(|peer| is_wanted(peer, arguments)).collect());
-    if chosen.is_empty() && matches!(arguments.output, Output::Table | Output::Wide) {
+    let format = arguments.output.format();
+    let for_people = matches!(format, Output::Table | Output::Wide);
+    if chosen.is_empty() && for_people {
         screen.say(none_of(known));
-        return Ok(());
+    } else {
+        screen.data(&peers(&chosen, format, screen.surface, SystemTime::now())?)?;
     }
-    let text = peers(&chosen, arguments.output, screen.surface, SystemTime::now())?;
-    screen.data(&text)
+    if for_people {
+        tell_if_degraded(client, screen).await;
+    }
+    Ok(())
 }
 
 /// A host that was added by hand shows in whatever state, so that nobody wonders where it is; a program that wants
 /// somebody to talk to gets only who is there.
 fn is_wanted(peer: &PeerView, arguments: &ListArguments) -> bool {
-    let for_programs = matches!(arguments.output, Output::Urls | Output::Names);
+    let for_programs = matches!(arguments.output.format(), Output::Urls | Output::Names);
     arguments.all || is_there(peer) || (peer.origin == Origin::Remote && !for_programs)
 }
 
@@ -45,8 +51,9 @@ const fn none_of(known: usize) -> &'static str {
 mod tests {
     use super::*;
     use crate::client::tests::{Api, peer, remote};
+    use crate::command::status;
     use crate::output::{Surface, Written};
-    use crate::view::PeerState;
+    use crate::view::{PeerState, StatusView};
 
     fn several() -> Vec<PeerView> {
         let mut down = peer("kvm-2", "10.0.0.2");
@@ -60,7 +67,7 @@ mod tests {
     async fn listed(all: bool, output: Output, peers: Vec<PeerView>) -> (String, String) {
         let api = Api::start(vec![("GET /v1/peers", 200, serde_json::to_string(&peers).unwrap())]).await;
         let (mut screen, data, words): (Screen, Written, Written) = Screen::in_memory(Surface::default());
-        list(&api.client(), &ListArguments { all, output }, &mut screen).await.unwrap();
+        list(&api.client(), &ListArguments { all, output: output.into() }, &mut screen).await.unwrap();
         (data.text(), words.text())
     }
 
@@ -85,5 +92,33 @@ mod tests {
         assert_eq!(listed(false, Output::Json, vec![]).await, ("[]\n".to_owned(), String::new()));
         assert_eq!(listed(false, Output::Names, vec![]).await, (String::new(), String::new()));
         assert!(listed(false, Output::Csv, vec![]).await.0.starts_with("id,name,"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn people_are_told_that_not_all_is_well() {
+        let status = |degraded: &[&str]| {
+            let sentences = degraded.iter().map(|sentence| (*sentence).to_owned()).collect();
+            serde_json::to_string(&StatusView { degraded: sentences, ..status::tests::sample() }).unwrap()
+        };
+        for (degraded, format, told) in [
+            (&["the disk is full"][..], Output::Table, true),
+            (&["the disk is full"], Output::Wide, true),
+            (&["the disk is full"], Output::Json, false),
+            (&["the disk is full"], Output::Names, false),
+            (&[], Output::Table, false),
+        ] {
+            for list_of in [several(), vec![]] {
+                let answers = vec![
+                    ("GET /v1/peers", 200, serde_json::to_string(&list_of).unwrap()),
+                    ("GET /v1/status", 200, status(degraded)),
+                ];
+                let api = Api::start(answers).await;
+                let (mut screen, _, words) = Screen::in_memory(Surface::default());
+                let arguments = ListArguments { all: false, output: format.into() };
+                list(&api.client(), &arguments, &mut screen).await.unwrap();
+                let ends = words.text().ends_with("not all is well; see: kimchi-peers status\n");
+                assert_eq!(ends, told, "{format:?}: {}", words.text());
+            }
+        }
     }
 }

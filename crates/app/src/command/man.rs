@@ -5,12 +5,14 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, NoConnection};
+use crate::command::refuse;
 use crate::failure::{Failure, finish};
 use crate::output::Screen;
 
 /// Prints the main page, or writes all of them into a directory.
-pub(crate) fn run(directory: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn run(directory: Option<&Path>, unused: &NoConnection) -> Result<(), Failure> {
+    refuse(unused, "man")?;
     match directory {
         Some(directory) => write_all(directory)
             .map_err(|error| Failure::new(format!("cannot write the pages into {}: {error}", directory.display()))),

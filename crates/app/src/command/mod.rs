@@ -12,3 +12,24 @@ pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod watch;
+
+use crate::cli::NoConnection;
+use crate::client::Client;
+use crate::failure::{Failure, USAGE};
+use crate::output::Screen;
+
+/// Tells that the command has no use for what was given to it.
+fn refuse(unused: &NoConnection, command: &str) -> Result<(), Failure> {
+    if !unused.is_given() {
+        return Ok(());
+    }
+    let message = format!("`{command}` asks no daemon and keeps no state: leave out --api and --state-dir");
+    Err(Failure { status: USAGE, message, hint: None })
+}
+
+/// Tells a person whose list may lack somebody where the reason may be. A daemon that cannot say is not blamed for it.
+async fn tell_if_degraded(client: &Client, screen: &mut Screen) {
+    if client.status().await.is_ok_and(|status| !status.degraded.is_empty()) {
+        screen.say("not all is well; see: kimchi-peers status");
+    }
+}

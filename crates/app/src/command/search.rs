@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Connection, Output, SearchArguments};
 use crate::client::{Client, ClientError, Followed, Follower, Known};
+use crate::command::tell_if_degraded;
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, peers, sorted};
 use crate::view::{PeerState, PeerView};
@@ -25,20 +26,24 @@ pub(crate) async fn run(arguments: &SearchArguments, connection: &Connection) ->
 }
 
 async fn search(client: Client, arguments: &SearchArguments, screen: &mut Screen) -> Result<(), Stop> {
-    let found = match Follower::connect(client.clone()).await {
-        Ok(follower) => ask_daemon(&client, follower, arguments.wait, screen).await?,
+    let format = arguments.output.format();
+    let (found, daemon) = match Follower::connect(client.clone()).await {
+        Ok(follower) => (ask_daemon(&client, follower, arguments.wait, screen).await?, Some(client)),
         Err(ClientError::Unreachable(_)) => {
             screen.say("no daemon runs on this host; asking the network without one");
-            search_without_daemon(arguments, screen).await?
+            (search_without_daemon(arguments, screen).await?, None)
         }
         Err(error) => return Err(error.into()),
     };
     let up = sorted(found.into_iter().filter(|peer| peer.state == PeerState::Up).collect());
-    if up.is_empty() && matches!(arguments.output, Output::Table | Output::Wide) {
+    if up.is_empty() && matches!(format, Output::Table | Output::Wide) {
         screen.say("nobody answered");
+        if let Some(client) = &daemon {
+            tell_if_degraded(client, screen).await;
+        }
         return Ok(());
     }
-    let text = peers(&up, arguments.output, screen.surface, SystemTime::now())?;
+    let text = peers(&up, format, screen.surface, SystemTime::now())?;
     screen.data(&text)
 }
 
@@ -104,7 +109,8 @@ mod tests {
     use crate::output::Surface;
 
     fn arguments(output: Output) -> SearchArguments {
-        SearchArguments { wait: Duration::from_millis(30), interface: vec!["lo".to_owned()], port: 18_137, output }
+        let interface = vec!["lo".to_owned()];
+        SearchArguments { wait: Duration::from_millis(30), interface, port: 18_137, output: output.into() }
     }
 
     #[tokio::test(flavor = "current_thread")]

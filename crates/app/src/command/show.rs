@@ -1,12 +1,13 @@
 //! `show`: one peer with what led to its row.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::cli::{Connection, ShowArguments, TextOrJson};
-use crate::client::{Client, resolve};
+use crate::client::{Client, ClientError, resolve, resolve_beginning};
 use crate::failure::{Failure, Stop, finish};
-use crate::output::{Cell, Page, Screen, Surface, Table, Tone, ago, pretty, state_tone, state_words};
-use crate::view::PeerDetail;
+use crate::output::{Cell, Page, Screen, Surface, Table, Tone, ago, plain, pretty, printable, state_tone, state_words};
+use crate::view::{HistoryView, PeerDetail, PeerView};
 
 /// Prints the peer.
 pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
@@ -16,12 +17,47 @@ pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> R
 
 async fn show(client: &Client, arguments: &ShowArguments, screen: &mut Screen) -> Result<(), Stop> {
     let peers = client.peers().await?;
-    let detail = client.peer(&resolve(&peers, &arguments.peer)?.id).await?;
-    let text = match arguments.output {
+    let chosen = choose(client, &peers, &arguments.peer, screen).await?;
+    let detail = client.peer(&chosen.id).await?;
+    let text = match arguments.output.format() {
         TextOrJson::Json => pretty(&detail, screen.surface.is_terminal)?,
         TextOrJson::Text => page(&detail, screen.surface, SystemTime::now()),
     };
     screen.data(&text)
+}
+
+async fn choose<'a>(
+    client: &Client,
+    peers: &'a [PeerView],
+    given: &str,
+    screen: &mut Screen,
+) -> Result<&'a PeerView, ClientError> {
+    let Some(found) = resolve(peers, given)? else {
+        // Not by its beginning: on kvm-1, kvm-1 is not kvm-10.
+        if is_this_host(client, given).await {
+            return Err(ClientError::ThisHost(given.trim().to_owned()));
+        }
+        return resolve_beginning(peers, given);
+    };
+    let PeerView { name, addresses, state, .. } = found.peer;
+    if found.others_down > 0 {
+        let address = addresses.first().map_or("no address", String::as_str);
+        let (state, count) = (state.as_str(), found.others_down);
+        let others = if count == 1 {
+            "1 other that is down has".to_owned()
+        } else {
+            format!("{count} others that are down have")
+        };
+        screen.say(&printable(&format!("showing {name} at {address}, which is {state}; {others} the name too")));
+    }
+    Ok(found.peer)
+}
+
+/// Whether the text means the host that is asked, which its own list does not have.
+async fn is_this_host(client: &Client, given: &str) -> bool {
+    let given = given.trim();
+    let Ok(host) = client.myself().await else { return false };
+    host.name.eq_ignore_ascii_case(given) || host.id == given || host.addresses.iter().any(|address| address == given)
 }
 
 fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
@@ -84,11 +120,21 @@ fn history(page: &mut Page, detail: &PeerDetail) {
         table.push(vec![
             Cell::new(&entry.time),
             Cell::new(&entry.event),
-            Cell::new(entry.cause.as_deref().unwrap_or("-")),
+            Cell::new(&why(entry)),
             Cell::new(entry.address.as_deref().unwrap_or("-")),
         ]);
     }
     page.table(&table);
+}
+
+/// Why, in the words of `watch`.
+fn why(entry: &HistoryView) -> Cow<'_, str> {
+    match entry.cause.as_deref() {
+        Some(cause) => plain(cause),
+        // Kept without a cause; it is told with one.
+        None if entry.event == "added" => plain("added"),
+        None => Cow::Borrowed("-"),
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +142,7 @@ mod tests {
     use super::*;
     use crate::client::tests::{Api, peer};
     use crate::failure::NO_SUCH_PEER;
-    use crate::view::{Evidence, HistoryView, PeerState, Trust};
+    use crate::view::{Evidence, PeerState, SelfView, Trust};
     use std::time::Duration;
 
     fn detail() -> PeerDetail {
@@ -127,7 +173,7 @@ mod tests {
     }
 
     const GOLDEN: &str = "\
-kvm-1: down, left, conflict
+kvm-1: down, said goodbye, conflict
   conflict       another host has this name
   last check     nobody accepts connections
   url            https://10.0.0.1:8001
@@ -150,9 +196,9 @@ Heard
   10.0.0.1  br0        not since the start
 
 History, newest first
-  TIME                      EVENT  CAUSE   ADDRESS
-  2026-11-23T10:00:00.000Z  down   quit    -
-  2026-11-23T10:00:00.000Z  up     search  -
+  TIME                      EVENT  CAUSE         ADDRESS
+  2026-11-23T10:00:00.000Z  down   said goodbye  -
+  2026-11-23T10:00:00.000Z  up     searched      -
 ";
 
     #[test]
@@ -170,10 +216,51 @@ History, newest first
         ])
         .await;
         let (mut screen, data, _) = Screen::in_memory(Surface::default());
-        let arguments = |peer: &str| ShowArguments { peer: peer.to_owned(), output: TextOrJson::Json };
+        let arguments = |peer: &str| ShowArguments { peer: peer.to_owned(), output: TextOrJson::Json.into() };
         show(&api.client(), &arguments("kv"), &mut screen).await.unwrap();
         assert_eq!(serde_json::from_str::<PeerDetail>(&data.text()).unwrap(), detail());
         let missing = finish(show(&api.client(), &arguments("x\u{1b}"), &mut screen).await).unwrap_err();
         assert_eq!((missing.status, missing.message.as_str()), (NO_SUCH_PEER, "no such peer: x\\u{1b}"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_living_one_of_two_namesakes_is_shown() {
+        let mut dead = peer("kvm-1", "10.0.0.9");
+        dead.state = PeerState::Down;
+        let list = serde_json::to_string(&[dead, peer("kvm-1", "10.0.0.1")]).unwrap();
+        let api = Api::start(vec![
+            ("GET /v1/peers", 200, list),
+            ("GET /v1/peers/kvm-1%4010.0.0.1", 200, serde_json::to_string(&detail()).unwrap()),
+        ])
+        .await;
+        let (mut screen, _, words) = Screen::in_memory(Surface::default());
+        let arguments = ShowArguments { peer: "kvm-1".to_owned(), output: TextOrJson::Text.into() };
+        show(&api.client(), &arguments, &mut screen).await.unwrap();
+        let expected = "showing kvm-1 at 10.0.0.1, which is up; 1 other that is down has the name too\n";
+        assert_eq!(words.text(), expected);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn this_host_is_not_one_whose_name_is_longer() {
+        let host = SelfView {
+            id: "AAEC".to_owned(),
+            name: "kvm-1".to_owned(),
+            epoch: 1,
+            version: "0.1.0".to_owned(),
+            addresses: vec!["10.0.0.1".to_owned()],
+            http_port: 8000,
+            https_port: 8001,
+            facts: std::collections::BTreeMap::new(),
+        };
+        let list = serde_json::to_string(&[peer("kvm-10", "10.0.0.10")]).unwrap();
+        let answers = vec![("GET /v1/peers", 200, list), ("GET /v1/self", 200, serde_json::to_string(&host).unwrap())];
+        let api = Api::start(answers).await;
+        let (mut screen, _, _) = Screen::in_memory(Surface::default());
+        for name in ["KVM-1", "10.0.0.1", "AAEC"] {
+            let arguments = ShowArguments { peer: name.to_owned(), output: TextOrJson::Text.into() };
+            let failure = finish(show(&api.client(), &arguments, &mut screen).await).unwrap_err();
+            assert_eq!((failure.status, failure.message), (NO_SUCH_PEER, format!("{name} is this host")));
+            assert_eq!(failure.hint.as_deref(), Some("see it with: kimchi-peers status"));
+        }
     }
 }

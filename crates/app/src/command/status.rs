@@ -17,7 +17,7 @@ pub(crate) async fn run(arguments: &StatusArguments, connection: &Connection) ->
 
 async fn status(client: &Client, arguments: &StatusArguments, screen: &mut Screen) -> Result<(), Stop> {
     let status = client.status().await?;
-    let text = match arguments.output {
+    let text = match arguments.output.format() {
         TextOrJson::Json => pretty(&status, screen.surface.is_terminal)?,
         TextOrJson::Text => page(&status, screen.surface, SystemTime::now()),
     };
@@ -62,11 +62,9 @@ fn interfaces(page: &mut Page, status: &StatusView, now: SystemTime) {
     page.heading("Interfaces", Tone::Heading);
     for link in &status.links {
         let address = link.address.as_deref().unwrap_or("no address");
-        let heard = link.heard_self.as_deref().map_or_else(
-            || "own multicast not heard back: does a firewall drop it?".to_owned(),
-            |time| format!("own multicast heard back {} ago", ago(time, now)),
-        );
-        page.entry(&link.name, &format!("used: {address}, {heard}"));
+        let heard = link.heard_self.as_deref();
+        let heard = heard.map_or_else(|| "never".to_owned(), |time| format!("{} ago", ago(time, now)));
+        page.entry(&link.name, &format!("used: {address}, own multicast heard back: {heard}"));
     }
     let mut others: Vec<_> = status.interfaces.iter().filter(|interface| !interface.used).collect();
     others.sort_by(|one, other| natural(&one.name, &other.name));
@@ -117,7 +115,7 @@ fn store(page: &mut Page, store: &StoreView) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::client::tests::Api;
     use crate::view::{InterfaceView, LinkView};
@@ -130,7 +128,8 @@ mod tests {
         InterfaceView { name: name.to_owned(), used, why: why.to_owned() }
     }
 
-    fn sample() -> StatusView {
+    /// A daemon that is not well.
+    pub(crate) fn sample() -> StatusView {
         StatusView {
             version: "0.1.0".to_owned(),
             name: "kvm-1".to_owned(),
@@ -172,7 +171,7 @@ Peers
   remote         2 up
 
 Interfaces
-  br0            used: 10.0.0.1, own multicast not heard back: does a firewall drop it?
+  br0            used: 10.0.0.1, own multicast heard back: never
   lo             not used: loopback, used only if configured
 
 Datagrams
@@ -200,7 +199,7 @@ Store
     async fn json_is_what_the_daemon_said() {
         let api = Api::start(vec![("GET /v1/status", 200, serde_json::to_string(&sample()).unwrap())]).await;
         let (mut screen, data, _) = Screen::in_memory(Surface::default());
-        status(&api.client(), &StatusArguments { output: TextOrJson::Json }, &mut screen).await.unwrap();
+        status(&api.client(), &StatusArguments { output: TextOrJson::Json.into() }, &mut screen).await.unwrap();
         assert_eq!(serde_json::from_str::<StatusView>(&data.text()).unwrap(), sample());
     }
 }

@@ -1,12 +1,13 @@
 //! `watch`: who comes and goes, until Ctrl-C.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::cli::{Connection, TextOrJson, WatchArguments};
 use crate::client::{Client, Followed, Follower, Known};
 use crate::failure::{Failure, Stop, finish};
-use crate::output::{Screen, Tone, line, printable, state_tone};
-use crate::view::{EventView, rfc3339};
+use crate::output::{Screen, Tone, line, plain, printable, state_tone};
+use crate::view::{EventView, PeerView, rfc3339};
 
 /// Columns for a name; a longer one moves what follows.
 const NAME_WIDTH: usize = 20;
@@ -18,7 +19,7 @@ pub(crate) async fn run(arguments: &WatchArguments, connection: &Connection) -> 
     let client = Client::find(connection)?;
     let mut screen = Screen::of_process();
     let watched = async {
-        let mut watch = Watch::begin(client, arguments.output, &mut screen).await?;
+        let mut watch = Watch::begin(client, arguments.output.format(), &mut screen).await?;
         loop {
             watch.step(&mut screen).await?;
         }
@@ -102,9 +103,16 @@ fn text_line(event: &EventView, colour: bool) -> String {
         tone.paint(&word, colour),
         printable(&peer.name),
         printable(address),
-        printable(peer.reason.as_deref().or(event.cause.as_deref()).unwrap_or_default()),
+        printable(&why(event, peer)),
     );
     format!("{}\n", line.trim_end())
+}
+
+/// Why, in the words of the list where the event is about the state that the list shows.
+fn why<'a>(event: &'a EventView, peer: &'a PeerView) -> Cow<'a, str> {
+    let (reason, cause) = (peer.reason.as_deref(), event.cause.as_deref());
+    let why = if event.event == peer.state.as_str() { reason.or(cause) } else { cause.or(reason) };
+    plain(why.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -112,15 +120,19 @@ mod tests {
     use super::*;
     use crate::client::tests::{Api, event, peer};
     use crate::output::Surface;
-    use crate::view::{PeerState, PeerView};
+    use crate::view::PeerState;
 
     #[test]
     fn a_line_says_when_what_who_where_and_why() {
         let mut down = event("down", "kvm-1");
         down.peer.as_mut().unwrap().reason = Some("left".to_owned());
         down.peer.as_mut().unwrap().state = PeerState::Down;
-        let expected = "2026-11-23T10:00:00.000Z  down      kvm-1                 10.0.0.1         left\n";
+        let expected = "2026-11-23T10:00:00.000Z  down      kvm-1                 10.0.0.1         said goodbye\n";
         assert_eq!(text_line(&down, false), expected);
+        down.event = "conflict".to_owned();
+        down.cause = Some("name_conflict".to_owned());
+        assert!(text_line(&down, false).ends_with("  same name twice\n"));
+        down.event = "down".to_owned();
         assert!(text_line(&down, true).contains("\u{1b}[31mdown    \u{1b}[0m  kvm-1"));
         let hostile = event("up", "a\u{1b}[2J\nb");
         assert_eq!(text_line(&hostile, false).matches(['\n', '\u{1b}']).count(), 1);

@@ -13,6 +13,7 @@ mod persist;
 pub(crate) mod present;
 pub(crate) mod registry;
 pub(crate) mod remotes;
+pub(crate) mod rows;
 pub(crate) mod token;
 
 use std::io;
@@ -29,7 +30,8 @@ use kimchi_peers::{
 };
 use thiserror::Error;
 
-use crate::daemon::registry::{Keep, Registry, RemoteRow};
+use crate::daemon::registry::{Keep, Registry};
+use crate::daemon::rows::RemoteRow;
 use crate::settings::Settings;
 use crate::store::{LockError, StateDirectory, Store, StoreError, StoredPeer, StoredRemote};
 

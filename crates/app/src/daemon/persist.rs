@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kimchi_peers::{Facts, KnownPeer, Peer, PeerKey, Reason, State};
 
 use crate::daemon::present;
-use crate::daemon::registry::LocalRow;
+use crate::daemon::rows::LocalRow;
 use crate::store::StoredPeer;
 
 /// What the store keeps of a local peer.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use kimchi_peers::{Conflict, Facts, Peer, PeerKey, State, wall_clock};
 
-use crate::daemon::registry::{LocalRow, RemoteRow};
+use crate::daemon::rows::{LocalRow, RemoteRow};
 use crate::view::{Evidence, Origin, PeerState, PeerView, Trust, from_unix_milliseconds, rfc3339};
 
 /// A local peer's view.

@@ -4,33 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use kimchi_peers::remote::{CheckFailure, RemoteAddress, RemoteHealth, RemoteReport, RemoteState};
+use kimchi_peers::remote::{CheckFailure, RemoteReport, RemoteState};
 use kimchi_peers::{Cause, Change, Peer, PeerKey, State, wall_clock};
 
-use crate::daemon::{journal::Journal, persist, present};
+use crate::daemon::journal::Journal;
+use crate::daemon::rows::{LocalRow, RemoteRow};
+use crate::daemon::{persist, present};
 use crate::store::{HistoryEntry, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
 use crate::view::{EventView, PeerState, PeerView, unix_milliseconds};
-
-/// A peer of the network. Times are Unix milliseconds.
-#[derive(Debug, Clone)]
-pub(crate) struct LocalRow {
-    pub(crate) peer: Peer,
-    pub(crate) first_seen: i64,
-    pub(crate) last_seen: i64,
-    pub(crate) state_since: i64,
-}
-
-/// A peer that was added by hand.
-#[derive(Debug, Clone)]
-pub(crate) struct RemoteRow {
-    pub(crate) stored: StoredRemote,
-    pub(crate) address: RemoteAddress,
-    pub(crate) health: RemoteHealth,
-    /// The address that answered last.
-    pub(crate) reached: Option<IpAddr>,
-    /// The newest failure as a sentence; `None` after a success.
-    pub(crate) failure: Option<String>,
-}
 
 /// What the store is to do after a change.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use kimchi_peers::{HostName, InvalidHostName, PeerKey, State};
 use thiserror::Error;
 
 use crate::daemon::Daemon;
-use crate::daemon::registry::RemoteRow;
+use crate::daemon::rows::RemoteRow;
 use crate::store::{StoreError, StoredRemote};
 use crate::view::{AddRequest, PeerState, PeerView, unix_milliseconds};
 

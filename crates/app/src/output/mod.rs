@@ -10,6 +10,7 @@ mod printable;
 mod screen;
 mod style;
 mod time;
+mod words;
 
 pub(crate) use columns::{Cell, Table};
 pub(crate) use json::{line, pretty};
@@ -22,3 +23,4 @@ pub(crate) use screen::tests::Written;
 pub(crate) use screen::{Screen, Surface};
 pub(crate) use style::Tone;
 pub(crate) use time::ago;
+pub(crate) use words::plain;

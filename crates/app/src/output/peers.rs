@@ -6,7 +6,7 @@ use crate::cli::Output;
 use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
-use crate::output::{Surface, ago, csv, json, printable};
+use crate::output::{Surface, ago, csv, json, plain, printable};
 use crate::view::{PeerState, PeerView, Trust};
 
 /// The columns of `wide` and `csv`.
@@ -55,7 +55,7 @@ pub(crate) const fn is_there(peer: &PeerView) -> bool {
 pub(crate) fn state_words(peer: &PeerView) -> String {
     let mut words = peer.state.as_str().to_owned();
     if let Some(reason) = peer.reason.as_deref().filter(|_| peer.state != PeerState::Up) {
-        words.push_str(&format!(", {reason}"));
+        words.push_str(&format!(", {}", plain(reason)));
     }
     if peer.trust == Trust::Conflict {
         words.push_str(", conflict");
@@ -102,7 +102,7 @@ fn wide(peers: &[PeerView]) -> Table {
             Cell::new(&peer.state_since),
             or_dash(peer.last_seen.as_ref()),
             or_dash(peer.rtt_ms.map(|time| format!("{time:.1}")).as_ref()),
-            or_dash(peer.reason.as_ref()),
+            Cell::new(&peer.reason.as_deref().map_or_else(|| "-".into(), plain)),
             or_dash(peer.facts.get("version")),
             Cell::new(&peer.id),
         ]);
@@ -171,11 +171,11 @@ mod tests {
     }
 
     const TABLE: &str = "\
-NAME             STATE         ADDRESS   URL                           ORIGIN  SINCE
-kvm-1            up            10.0.0.1  https://10.0.0.1:8001         local   5 min
-kvm-2            down, left    10.0.0.2  https://10.0.0.2:8001         local   5 min
-=cmd\\u{1b}[2J    up, conflict  10.0.0.3  https://10.0.0.3:8001         local   5 min
-lab.example.org  unknown       -         https://lab.example.org:8001  remote  5 min
+NAME             STATE               ADDRESS   URL                           ORIGIN  SINCE
+kvm-1            up                  10.0.0.1  https://10.0.0.1:8001         local   5 min
+kvm-2            down, said goodbye  10.0.0.2  https://10.0.0.2:8001         local   5 min
+=cmd\\u{1b}[2J    up, conflict        10.0.0.3  https://10.0.0.3:8001         local   5 min
+lab.example.org  unknown             -         https://lab.example.org:8001  remote  5 min
 ";
 
     #[test]
@@ -184,7 +184,7 @@ lab.example.org  unknown       -         https://lab.example.org:8001  remote  5
         let narrow = shown(Output::Table, Surface { width: Some(60), ..Surface::default() });
         assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
         let coloured = shown(Output::Table, Surface { colour: true, ..Surface::default() });
-        assert!(coloured.contains("\u{1b}[31mdown, left\u{1b}[0m    10.0.0.2"), "{coloured}");
+        assert!(coloured.contains("\u{1b}[31mdown, said goodbye\u{1b}[0m  10.0.0.2"), "{coloured}");
     }
 
     #[test]

@@ -29,9 +29,10 @@ pub(crate) enum LockError {
     },
     /// The directory does not exist and could not be created.
     #[error(
-        "cannot create the state directory {}; create it, give it to the user the daemon runs as, or choose another \
+        "cannot create the state directory {}: {}; create it, give it to the user the daemon runs as, or choose another \
          --state-dir",
-        .path.display()
+        .path.display(),
+        .source.kind()
     )]
     Create {
         /// The directory.
@@ -41,8 +42,9 @@ pub(crate) enum LockError {
     },
     /// The directory exists but cannot even be read.
     #[error(
-        "cannot use the state directory {}; give it to the user the daemon runs as, or choose another --state-dir",
-        .path.display()
+        "cannot use the state directory {}: {}; give it to the user the daemon runs as, or choose another --state-dir",
+        .path.display(),
+        .source.kind()
     )]
     Use {
         /// The directory.

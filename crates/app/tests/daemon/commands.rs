@@ -50,13 +50,16 @@ fn the_exit_status_tells_what_went_wrong() {
     inside(|| {
         let daemon = Daemon::start("subject");
         let _peers = [BasePeer::known("kvm-alpha", 2, &daemon), BasePeer::known("kvm-beta", 3, &daemon)];
-        let cases: [(&[&str], i32, &str); 13] = [
+        let cases: [(&[&str], i32, &str); 16] = [
             (&["list"], 0, ""),
             (&["show", "kvm-alpha"], 0, ""),
             (&["show", "kvm-a"], 0, ""),
             (&["show", "127.0.0.3"], 0, ""),
             (&["show", "kvm-"], 1, "fits several peers"),
-            (&["remove", "kvm"], 1, "fits several peers"),
+            (&["show", "subject"], 4, "subject is this host"),
+            (&["remove", "kvm"], 1, "did you mean kvm-alpha (up, 127.0.0.2, "),
+            (&["remove", "kvm-a"], 1, "give the whole name"),
+            (&["list", "--json"], 0, ""),
             (&["remove", "kvm-alpha"], 1, "kvm-alpha is there"),
             (&["show", "gamma"], 4, "no such peer"),
             (&["remove", "gamma"], 4, "no such peer"),
@@ -86,7 +89,12 @@ fn without_the_token_the_hint_says_where_it_is() {
         let other = daemon.setup.clone().state("/run/hosts/other");
         let output = other.cli(&["add", "kvm9.invalid"]);
         assert_eq!(code(&output), 1);
-        assert!(errors(&output).contains("/run/hosts/other/api-token"), "{}", errors(&output));
+        let directory = daemon.setup.state_directory().display();
+        let said = errors(&output);
+        assert!(
+            said.contains(&format!("keeps its state in {directory}\nhint: add --state-dir {directory}\n")),
+            "{said}"
+        );
         let socket = format!("unix:{}", daemon.setup.socket().display());
         assert_eq!(code(&other.api(&socket).cli(&["add", "kvm9.invalid"])), 0);
     });
@@ -98,20 +106,19 @@ fn who_has_read_enough_is_no_failure() {
         let daemon = Daemon::start("subject");
         let _peer = BasePeer::known("kvm-1", 2, &daemon);
         let formats = ["table", "wide", "json", "csv", "urls", "names"].map(|format| vec!["list", "-o", format]);
-        let others = [
-            vec!["show", "kvm-1"],
-            vec!["status"],
-            vec!["watch", "-o", "json"],
-            vec!["config", "show"],
-            vec!["completions", "bash"],
-            vec!["man"],
-            vec!["help"],
-        ];
-        for arguments in formats.into_iter().chain(others) {
+        let others =
+            [vec!["show", "kvm-1"], vec!["status"], vec!["watch", "-o", "json"], vec!["config", "show"], vec!["help"]];
+        let with_daemon =
+            formats.into_iter().chain(others).map(|arguments| (daemon.setup.cli_command(&arguments), arguments));
+        let without = [vec!["completions", "bash"], vec!["man"]].map(|arguments| {
+            let mut command = program();
+            command.args(&arguments);
+            (command, arguments)
+        });
+        for (mut command, arguments) in with_daemon.chain(without) {
             // A pipe whose reader has gone before the first byte, as `| head -0` may have.
             let (reader, writer) = pipe().unwrap();
             drop(reader);
-            let mut command = daemon.setup.cli_command(&arguments);
             let output = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
             assert_eq!((code(&output), errors(&output).as_str()), (0, ""), "{arguments:?}");
         }

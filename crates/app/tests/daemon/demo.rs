@@ -46,6 +46,7 @@ fn it_ends_by_itself_and_its_api_answers_meanwhile() {
         let directory = scratch();
         let mut demo = start(&directory, &["--hosts", "2", "--duration", "3s"]);
         let line = demo.wait_line(LONG, "how to ask it", 0, |line| line.contains("list --api ")).text;
+        assert!(line.trim_start().starts_with(program().get_program().to_str().unwrap()), "{line}");
         demo.wait_line(LONG, "the other joins", 0, |line| line.contains(" up "));
         let api = line.rsplit(' ').next().unwrap();
         let output = program().args(["list", "--api", api, "-o", "names"]).output().unwrap();
@@ -67,6 +68,15 @@ fn however_it_is_ended_it_leaves_nothing_behind() {
             assert_eq!(leftovers(&directory), Vec::<PathBuf>::new(), "{signal}");
         }
     });
+}
+
+#[test]
+fn it_takes_no_address_of_a_daemon() {
+    for arguments in [["--api", "127.0.0.1:8132", "demo"], ["demo", "--state-dir", "/nonexistent"]] {
+        let output = program().args(arguments).output().unwrap();
+        assert_eq!((code(&output), output.stdout.len()), (2, 0), "{arguments:?}");
+        assert!(errors(&output).contains("leave out --api and --state-dir"), "{}", errors(&output));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use kimchi_peers::{Change, Config, Discovery, Event, Events, Peer, PeerKey, Stat
 use crate::cli::SearchArguments;
 use crate::command::search::Countdown;
 use crate::daemon::present;
-use crate::daemon::registry::LocalRow;
+use crate::daemon::rows::LocalRow;
 use crate::failure::{Failure, Stop};
 use crate::output::{Screen, printable};
 use crate::view::{PeerView, unix_milliseconds};
@@ -93,7 +93,7 @@ mod tests {
             wait: Duration::from_secs(3),
             interface: vec!["lo".to_owned()],
             port: 18_138,
-            output: Output::Table,
+            output: Output::Table.into(),
         };
         let (mut screen, _, words) = Screen::in_memory(Surface::default());
         let found = search_without_daemon(&arguments, &mut screen).await.unwrap();

@@ -1,0 +1,29 @@
+//! The rows of the registry.
+
+use std::net::IpAddr;
+
+use kimchi_peers::Peer;
+use kimchi_peers::remote::{RemoteAddress, RemoteHealth};
+
+use crate::store::StoredRemote;
+
+/// A peer of the network. Times are Unix milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalRow {
+    pub(crate) peer: Peer,
+    pub(crate) first_seen: i64,
+    pub(crate) last_seen: i64,
+    pub(crate) state_since: i64,
+}
+
+/// A peer that was added by hand.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteRow {
+    pub(crate) stored: StoredRemote,
+    pub(crate) address: RemoteAddress,
+    pub(crate) health: RemoteHealth,
+    /// The address that answered last.
+    pub(crate) reached: Option<IpAddr>,
+    /// The newest failure as a sentence; `None` after a success.
+    pub(crate) failure: Option<String>,
+}
