@@ -119,7 +119,8 @@ impl Daemon {
         let locals = local_rows(&discovery, loaded.peers).await;
         let registry = Registry::new(loaded.epoch, locals, remotes);
         let daemon = Self {
-            state_dir: directory.path().to_owned(),
+            // Told to clients, which may be in another directory.
+            state_dir: std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned()),
             settings: RwLock::new(settings),
             discovery,
             monitor,
