@@ -1,4 +1,4 @@
-//! What the command line prints. Every text from outside goes through [`printable`] before it reaches a terminal.
+//! What the command line prints. Every text from outside goes through [`printable()`] before it reaches a terminal.
 
 mod columns;
 mod csv;
