@@ -17,7 +17,8 @@ pub(crate) struct PeerView {
     pub(crate) name: String,
     /// The one to use first.
     pub(crate) addresses: Vec<String>,
-    pub(crate) http_port: u16,
+    /// Not known of a remote peer: only where its HTTPS answers was given.
+    pub(crate) http_port: Option<u16>,
     pub(crate) https_port: u16,
     /// Where its console answers.
     pub(crate) url: String,

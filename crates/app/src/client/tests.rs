@@ -23,7 +23,7 @@ pub(crate) fn peer(name: &str, address: &str) -> PeerView {
         id: format!("{name}@{address}"),
         name: name.to_owned(),
         addresses: vec![address.to_owned()],
-        http_port: 8000,
+        http_port: Some(8000),
         https_port: 8001,
         url: format!("https://{address}:8001"),
         origin: Origin::Local,

@@ -70,7 +70,8 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     page.entry("last check", detail.failure.as_deref().unwrap_or_default());
     page.entry("url", &peer.url);
     page.entry("addresses", &peer.addresses.join(", "));
-    page.entry("ports", &format!("{} HTTP, {} HTTPS", peer.http_port, peer.https_port));
+    let http = peer.http_port.map(|port| format!("{port} HTTP, ")).unwrap_or_default();
+    page.entry("ports", &format!("{http}{} HTTPS", peer.https_port));
     page.entry("id", &peer.id);
     page.entry("origin", peer.origin.as_str());
     page.entry("trust", peer.trust.as_str());

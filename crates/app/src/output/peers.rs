@@ -126,7 +126,7 @@ fn csv_fields(peer: &PeerView) -> [String; 17] {
         peer.id.clone(),
         peer.name.clone(),
         peer.addresses.join(" "),
-        peer.http_port.to_string(),
+        peer.http_port.map(|port| port.to_string()).unwrap_or_default(),
         peer.https_port.to_string(),
         peer.url.clone(),
         peer.origin.as_str().to_owned(),

@@ -66,8 +66,21 @@ fn entry(number: i64) -> HistoryEntry {
     }
 }
 
+/// Opens a directory that nobody else uses. Another test of this process may be about to start a child: between its fork
+/// and its exec that child holds a copy of every open lock, also of one that was just given up here.
+fn lock(path: &Path) -> StateDirectory {
+    let start = Instant::now();
+    loop {
+        match StateDirectory::open(path) {
+            Ok(directory) => return directory,
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn open_store(path: &Path) -> (Store, Loaded) {
-    let directory = StateDirectory::open(path).unwrap();
+    let directory = lock(path);
     Store::open(&directory).unwrap()
 }
 
