@@ -106,7 +106,7 @@ fn run_again(name: &str, limit: Duration) {
     let program = std::env::current_exe().expect("the path of the test program");
     let mut child = namespaces()
         .arg(program)
-        .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(MARKER, name)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
