@@ -37,7 +37,10 @@ impl Message {
         let limits = Limits::default();
         let mut parser = serde_json::Deserializer::from_slice(body);
         let message = BodyReader(&limits).deserialize(&mut parser).and_then(|message| parser.end().map(|()| message));
-        message.map_err(|error| limits.cause.get().unwrap_or_else(|| cause_of(&error)))
+        let message = message.map_err(|error| limits.cause.get().unwrap_or_else(|| cause_of(&error)))?;
+        // The canonical form of a page may be longer than what came in (ports as integers): it must fit all the same.
+        let tells = message.info.extension.as_ref().is_some_and(|extension| extension.roster.is_some());
+        if tells && message.encode().len() > frame::DATAGRAM_MAX { Err(DecodeError::TooLong) } else { Ok(message) }
     }
 }
 
@@ -80,6 +83,19 @@ impl Limits {
     /// The next value of `map` as text.
     pub(crate) fn next_text<'de, M: MapAccess<'de>>(&self, map: &mut M) -> Result<Cow<'de, str>, M::Error> {
         map.next_value_seed(TextReader { limits: self, longest: TEXT_MAX, cause: DecodeError::TextLength })
+    }
+
+    /// The next element of an array as text, counted and measured.
+    pub(crate) fn next_element<'de, S: SeqAccess<'de>>(
+        &self,
+        array: &mut S,
+    ) -> Result<Option<Cow<'de, str>>, S::Error> {
+        let reader = TextReader { limits: self, longest: TEXT_MAX, cause: DecodeError::TextLength };
+        let element = array.next_element_seed(reader)?;
+        if element.is_some() {
+            self.count()?;
+        }
+        Ok(element)
     }
 
     /// Measures one string; a NUL in it would end it early in another program's eyes.
