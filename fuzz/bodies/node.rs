@@ -243,6 +243,7 @@ impl World {
     }
 
     fn check_table(&self) {
+        assert!(self.node.digests_are_consistent(), "a digest drifted from its rows");
         let table = self.node.table();
         assert!(table.base() <= BASE_PEERS_MAX, "too many base peers");
         assert!(table.len() - table.base() <= PEERS_MAX, "too many extended peers");
@@ -324,7 +325,10 @@ fn extension(id: PeerId, epoch: u64) -> Extension {
         nonce: None,
         echo: None,
         previous_address: None,
+        digest: None,
         facts: Facts::default(),
+        pull: None,
+        roster: None,
     }
 }
 

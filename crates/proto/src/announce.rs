@@ -4,10 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::counters::Drop;
+use crate::digest::Digest;
 use crate::event::Output;
 use crate::id::PeerId;
-use crate::message::{Extension, Facts, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
+use crate::message::{Extension, Facts, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
 use crate::node::Node;
+use crate::peer::State;
+use crate::roster::{Pull, Roster};
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -17,13 +20,32 @@ const SEARCH_PAUSE: Duration = Duration::from_millis(100);
 const GOODBYE_INTERVAL: Duration = Duration::from_millis(45);
 
 /// What distinguishes one datagram of this host from another.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Detail {
     pub(crate) target: Option<PeerId>,
     pub(crate) nonce: Option<Nonce>,
     pub(crate) echo: Option<Nonce>,
+    /// The digest; what goes to the group tells it anyway.
+    pub(crate) digest: Option<Digest>,
+    pub(crate) pull: Option<Box<Pull>>,
+    pub(crate) roster: Option<Box<Roster>>,
     /// Leaves the facts out, so that an answer is no longer than its question.
     pub(crate) brief: bool,
+}
+
+/// One step of the series of searches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Ask everybody; one host answers.
+    Everybody,
+    /// Ask the base peers alone.
+    BasePeers,
+    /// Say once more that this host is there.
+    Announce,
+    /// Nothing is to be said now.
+    Pause,
+    /// Nothing is missing: the series is over.
+    End,
 }
 
 impl Node {
@@ -32,30 +54,71 @@ impl Node {
         match timer {
             Timer::Search => self.fire_search(now, interface),
             Timer::Answer | Timer::Announce | Timer::Heartbeat => self.fire_notify(now, interface, timer),
+            Timer::Elected => self.fire_elected(now, interface),
+            Timer::Pull => self.fire_pull(now, interface),
+            Timer::Repair => self.fire_repair(now, interface),
             Timer::Goodbye => self.fire_goodbye(now, interface),
             Timer::Check => {}
         }
     }
 
     fn fire_search(&mut self, now: Instant, interface: u32) {
-        let unheard = self.table.unknown() > 0;
+        let step = self.next_step(interface);
         let Some(link) = self.links.get_mut(&interface) else { return };
         link.timers.clear(Timer::Search);
-        if !link.has_reason_to_search(unheard) {
+        if step == Step::End {
             return;
         }
-        if !link.multicast.take(now) {
+        if step != Step::Pause && !link.multicast.take(now) {
             link.timers.set(Timer::Search, link.multicast.ready_at());
             return;
         }
         link.searches_sent += 1;
-        link.news = false;
         if let Some(after) = self.config.searches.get(link.searches_sent) {
             // Never two at once, also where this host was late.
             link.timers.set(Timer::Search, (link.search_start + *after).max(now + SEARCH_PAUSE));
         }
-        self.send_group(now, interface, Kind::Search, Detail::default());
+        if step == Step::Pause {
+            return;
+        }
+        link.news = false;
+        let detail = match step {
+            // The nonce asks for one answer; without it, everybody would answer.
+            Step::Everybody => Detail { nonce: Some(Nonce(self.random.u64(..))), ..Detail::default() },
+            Step::BasePeers => {
+                link.last_base_search = Some(now);
+                Detail { target: Some(self.identity.id), ..Detail::default() }
+            }
+            Step::Announce | Step::Pause | Step::End => {
+                link.last_notify = Some(now);
+                Detail::default()
+            }
+        };
+        let kind = if step == Step::Announce { Kind::Notify } else { Kind::Search };
+        self.send_group(now, interface, kind, detail);
         self.plan_heartbeat(now, interface);
+    }
+
+    /// What the next step of a link's series of searches is. The second one is there so that 20 % loss leaves out one
+    /// host in 25; who has been answered by then says it as an announcement, which nobody answers.
+    fn next_step(&self, interface: u32) -> Step {
+        let Some(link) = self.links.get(&interface) else { return Step::End };
+        let unheard = self.table.unknown() > 0;
+        let unanswered = link.searches_sent > 0 && unheard && !link.answered_by_extended;
+        if link.has_reason_to_search() || unanswered {
+            return Step::Everybody;
+        }
+        let second = link.searches_sent == 1;
+        // Nobody else tells of base peers, so they are asked again for themselves.
+        let wanted = |state: State| state == State::Unknown || (second && state == State::Up);
+        if self.table.base() > 0 && self.table.iter().any(|peer| peer.key.is_base() && wanted(peer.state)) {
+            return Step::BasePeers;
+        }
+        match (second, link.announced || self.config.observer) {
+            (true, false) => Step::Announce,
+            (true, true) => Step::Pause,
+            (false, _) => Step::End,
+        }
     }
 
     fn fire_notify(&mut self, now: Instant, interface: u32, timer: Timer) {
@@ -70,7 +133,10 @@ impl Node {
         }
         // One announcement serves everything that waits for one.
         link.timers.clear(Timer::Answer);
+        link.elections.clear();
+        link.plan_elected();
         link.last_notify = Some(now);
+        link.announced = true;
         if timer == Timer::Announce {
             link.repeat_announcement(now);
         }
@@ -90,7 +156,7 @@ impl Node {
     }
 
     /// The next heartbeat comes one interval after the last announcement of any sort, plus or minus a tenth.
-    fn plan_heartbeat(&mut self, now: Instant, interface: u32) {
+    pub(crate) fn plan_heartbeat(&mut self, now: Instant, interface: u32) {
         let interval = self.config.heartbeat_interval(self.hosts());
         let jittered = interval.mul_f64(0.9 + 0.2 * self.random.f64());
         if let Some(link) = self.links.get_mut(&interface) {
@@ -100,7 +166,7 @@ impl Node {
 
     /// Answers a search by multicast: after a random delay, and not sooner than the bound per link allows.
     ///
-    /// Every host answers every search. The election of one answerer for extended searches belongs here.
+    /// Every host answers so. Searches that one host is elected to answer stand in `answer.rs`.
     pub(crate) fn plan_answer(&mut self, now: Instant, interface: u32) {
         let jitter = self.config.answer_jitter(self.hosts()).mul_f64(self.random.f64());
         let interval = self.config.answer_interval;
@@ -127,7 +193,7 @@ impl Node {
         }
     }
 
-    fn send_group(&mut self, now: Instant, interface: u32, kind: Kind, detail: Detail) {
+    pub(crate) fn send_group(&mut self, now: Instant, interface: u32, kind: Kind, detail: Detail) {
         let Some(from) = self.links.get(&interface).and_then(|link| link.interface.address()) else { return };
         let group = match from {
             IpAddr::V4(_) => IpAddr::V4(self.config.group_v4),
@@ -136,7 +202,8 @@ impl Node {
         if let Some(link) = self.links.get_mut(&interface) {
             link.unheard = link.unheard.saturating_add(1);
         }
-        let bytes = self.compose(now, interface, from, kind, detail).encode();
+        let digest = self.links.get(&interface).map(|link| link.digest.live()).filter(|_| kind != Kind::Quit);
+        let bytes = self.compose(now, interface, from, kind, Detail { digest, ..detail }).encode();
         self.push(interface, kind, from, SocketAddr::new(group, self.config.port), bytes);
     }
 
@@ -176,9 +243,23 @@ impl Node {
         self.outputs.push_back(Output::Send { interface, from, to, bytes });
     }
 
+    /// How long a message with that detail would be, at the greatest number.
+    pub(crate) fn length_of(&mut self, now: Instant, interface: u32, kind: Kind, detail: Detail) -> Option<usize> {
+        let from = self.links.get(&interface)?.interface.address()?;
+        let sequence = std::mem::replace(&mut self.sequence, INTEGER_MAX);
+        let length = self.compose(now, interface, from, kind, detail).encode().len();
+        self.sequence = sequence;
+        Some(length)
+    }
+
+    /// For how long others shall not doubt this host.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.config.heartbeat_interval(self.hosts()) * self.config.missed_heartbeats
+    }
+
     fn compose(&mut self, now: Instant, interface: u32, address: IpAddr, kind: Kind, detail: Detail) -> Message {
-        let lifetime = self.config.heartbeat_interval(self.hosts()) * self.config.missed_heartbeats;
-        let seconds = u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX).clamp(1, TIME_TO_LIVE_MAX);
+        let seconds = u32::try_from(self.lifetime().as_secs()).unwrap_or(u32::MAX).clamp(1, TIME_TO_LIVE_MAX);
+        let previous = self.links.get(&interface).and_then(|link| link.previous_address(now));
         let extension = Extension {
             id: self.identity.id,
             epoch: self.identity.epoch,
@@ -187,7 +268,10 @@ impl Node {
             target: detail.target,
             nonce: detail.nonce,
             echo: detail.echo,
-            previous_address: self.links.get(&interface).and_then(|link| link.previous_address(now)),
+            previous_address: previous.filter(|_| detail.pull.is_none() && detail.roster.is_none()),
+            digest: detail.digest,
+            pull: detail.pull,
+            roster: detail.roster,
             facts: if detail.brief { Facts::default() } else { self.profile.facts.clone() },
         };
         let info = Info {

@@ -90,7 +90,7 @@ impl Default for Config {
             lateness: Duration::from_secs(2),
             forget_after: Duration::from_secs(30 * 24 * 3600),
             multicast_rate: Rate { per_second: 4, burst: 10 },
-            unicast_rate: Rate { per_second: 200, burst: 100 },
+            unicast_rate: Rate { per_second: 200, burst: 200 },
             peers_max: 4096,
             base_peers_max: 1024,
         }

@@ -6,6 +6,7 @@ use crate::event::{Cause, Change};
 use crate::node::Node;
 use crate::peer::{Conflict, PeerKey};
 use crate::text::HostName;
+use crate::time::Instant;
 
 impl Node {
     /// Flags the live rows of `name` if there are two of them, or one beside this host; takes the flag off otherwise.
@@ -44,23 +45,18 @@ impl Node {
     }
 
     /// Flags two rows that have one identity, each with the other's address.
-    pub(crate) fn flag_clones(
-        &mut self,
-        first: &PeerKey,
-        second_address: IpAddr,
-        second: &PeerKey,
-        first_address: IpAddr,
-    ) {
-        for (key, other) in [(first, second_address), (second, first_address)] {
+    pub(crate) fn flag_clones(&mut self, now: Instant, first: (&PeerKey, IpAddr), second: (&PeerKey, IpAddr)) {
+        for (key, other) in [first, second] {
             if let Some(peer) = self.table.get_mut(key) {
                 peer.conflict = Some(Conflict::Identity(other));
+                self.refresh_digest(now, key);
                 self.emit_peer(key, Change::Conflict, Cause::IdentityConflict);
             }
         }
     }
 
     /// After a row went down: where only one host is left with its identity, the conflict is over.
-    pub(crate) fn review_clones(&mut self, gone: &PeerKey) {
+    pub(crate) fn review_clones(&mut self, now: Instant, gone: &PeerKey) {
         let Some(id) = gone.id() else { return };
         let with_id = |key: &PeerKey| key.id() == Some(id);
         let live: Vec<PeerKey> = self
@@ -74,11 +70,12 @@ impl Node {
             && matches!(peer.conflict, Some(Conflict::Identity(_)))
         {
             peer.conflict = None;
+            self.refresh_digest(now, only);
             self.emit_peer(only, Change::Changed, Cause::ConflictEnded);
         }
         // A copy's row exists for the conflict alone.
         if matches!(gone, PeerKey::Clone(..)) {
-            self.remove_peer(gone, Cause::ConflictEnded);
+            self.remove_peer(now, gone, Cause::ConflictEnded);
         }
     }
 }

@@ -27,7 +27,10 @@ impl Message {
         let limits = Limits::default();
         let mut parser = serde_json::Deserializer::from_slice(body);
         let message = BodyReader(&limits).deserialize(&mut parser).and_then(|message| parser.end().map(|()| message));
-        message.map_err(|error| limits.cause().unwrap_or_else(|| cause_of(&error)))
+        let message = message.map_err(|error| limits.cause().unwrap_or_else(|| cause_of(&error)))?;
+        // The canonical form of a page may be longer than what came in (ports as integers): it must fit all the same.
+        let tells = message.info.extension.as_ref().is_some_and(|extension| extension.roster.is_some());
+        if tells && message.encode().len() > frame::DATAGRAM_MAX { Err(DecodeError::TooLong) } else { Ok(message) }
     }
 }
 

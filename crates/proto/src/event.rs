@@ -166,6 +166,8 @@ impl Change {
 pub enum Cause {
     /// A message of this kind was heard.
     Heard(Kind),
+    /// A peer told of it, or tells the same digest as this host would with it.
+    Told,
     /// It was silent for its whole lifetime.
     Silence,
     /// It answered none of the directed searches.
@@ -195,6 +197,7 @@ impl Cause {
             Self::Heard(Kind::Search) => "search",
             Self::Heard(Kind::Notify) => "notify",
             Self::Heard(Kind::Quit) => "quit",
+            Self::Told => "told",
             Self::Silence => "silence",
             Self::NoAnswer => "no_answer",
             Self::NotHeardSinceStart => "not_heard_since_start",

@@ -74,10 +74,16 @@ impl Node {
     fn check_down(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
         if peer.state_since + self.config.forget_after <= now {
-            return self.remove_peer(key, Cause::Expired);
+            return self.remove_peer(now, key, Cause::Expired);
         }
         if is_lost_base(peer) {
             self.ask_base(now, key);
+        } else if peer.probe.is_some_and(|probe| probe.tries == 0) {
+            // Another host says that it is there: its own answer would prove it.
+            if let Some(peer) = self.table.get_mut(key) {
+                peer.probe = None;
+            }
+            self.probe(now, key, 1);
         }
         self.plan_down(now, key);
     }
@@ -133,12 +139,12 @@ impl Node {
             }
             return self.table.schedule(key, self.grace_until);
         }
-        let heard = self.table.get(key).is_some_and(|peer| peer.last_heard.is_some());
-        let cause = if heard { Cause::NoAnswer } else { Cause::NotHeardSinceStart };
+        let unknown = self.table.get(key).is_some_and(|peer| peer.state == State::Unknown);
+        let cause = if unknown { Cause::NotHeardSinceStart } else { Cause::NoAnswer };
         self.mark_down(now, key, Reason::Lost, cause);
     }
 
-    fn probe(&mut self, now: Instant, key: &PeerKey, tries: u8) {
+    pub(crate) fn probe(&mut self, now: Instant, key: &PeerKey, tries: u8) {
         let fresh = Nonce(self.random.u64(..));
         let Some(peer) = self.table.get_mut(key) else { return };
         // One nonce per series: a late answer to an earlier copy is an answer too.
@@ -156,7 +162,7 @@ impl Node {
             .collect();
         let detail = Detail { target: key.id().copied(), nonce: Some(nonce), ..Detail::default() };
         for (interface, to) in targets {
-            self.send_unicast(now, interface, to, (Kind::Search, detail), usize::MAX);
+            self.send_unicast(now, interface, to, (Kind::Search, detail.clone()), usize::MAX);
         }
     }
 
@@ -170,6 +176,7 @@ impl Node {
             path.last_heard == newest || path.last_heard.is_some_and(|heard| now.since(heard) <= lifetime)
         });
         if peer.paths.len() != before {
+            self.refresh_digest(now, key);
             self.emit_peer(key, Change::Changed, Cause::AddressGone);
         }
     }
@@ -252,10 +259,11 @@ impl Node {
         peer.conflict = None;
         let name = peer.name.clone();
         self.table.set_state(key, State::Down, Some(reason), now);
+        self.refresh_digest(now, key);
         self.plan_down(now, key);
         self.emit_peer(key, Change::Down, cause);
         self.review_name(&name);
-        self.review_clones(key);
+        self.review_clones(now, key);
     }
 }
 

@@ -87,7 +87,13 @@ impl FromStr for PeerId {
     }
 }
 
-fn six_bits(letter: u8) -> Option<u32> {
+/// The letter of base64url for the lowest six bits of `six`.
+pub(crate) fn letter_of(six: u32) -> char {
+    ALPHABET.get((six & 63) as usize).map_or('A', |letter| char::from(*letter))
+}
+
+/// The six bits that a letter of base64url stands for.
+pub(crate) fn six_bits(letter: u8) -> Option<u32> {
     let value = match letter {
         b'A'..=b'Z' => letter - b'A',
         b'a'..=b'z' => letter - b'a' + 26,

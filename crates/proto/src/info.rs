@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::digest::Digest;
 use crate::error::DecodeError;
 use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, Facts, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
+use crate::roster::{Entry, HashHalf, Pull, Roster};
 use crate::text::{Fact, HostName};
 
 /// Nesting of INFO in the body.
@@ -69,7 +71,7 @@ impl<'de> Visitor<'de> for InfoReader<'_> {
 
 /// An address in the one form that the standard library prints, of a single host, in no reserved range.
 /// Loopback passes here: whether it is right depends on the interface, which the engine knows.
-fn unicast(text: &str) -> Option<IpAddr> {
+pub(crate) fn unicast(text: &str) -> Option<IpAddr> {
     let address: IpAddr = text.parse().ok()?;
     let single_host = match address {
         IpAddr::V4(address) => {
@@ -109,6 +111,13 @@ struct Members {
     server_root: Option<Fact>,
     architecture: Option<Fact>,
     hypervisor: Option<Fact>,
+    digest: Option<Digest>,
+    low: Option<HashHalf>,
+    high: Option<HashHalf>,
+    after: Option<PeerId>,
+    same: Option<Nonce>,
+    entries: Option<Vec<Entry>>,
+    next: Option<PeerId>,
 }
 
 impl<'de> Visitor<'de> for ExtensionReader<'_> {
@@ -142,6 +151,13 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "root" => text(limits, map, &mut members.server_root)?,
                 "arch" => text(limits, map, &mut members.architecture)?,
                 "hyp" => text(limits, map, &mut members.hypervisor)?,
+                "dig" => text(limits, map, &mut members.digest)?,
+                "lo" => text(limits, map, &mut members.low)?,
+                "hi" => text(limits, map, &mut members.high)?,
+                "from" => text(limits, map, &mut members.after)?,
+                "same" => text(limits, map, &mut members.same)?,
+                "roster" => limits.fill(&mut members.entries, map.next_value_seed(RosterReader(limits))?)?,
+                "next" => text(limits, map, &mut members.next)?,
                 _ => unknown.skip(limits, name, EXTENSION_DEPTH, map)?,
             }
         }
@@ -150,8 +166,9 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
 }
 
 impl Members {
-    fn complete(self) -> Option<Extension> {
+    fn complete(mut self) -> Option<Extension> {
         self.version?;
+        let (pull, roster) = (self.pull()?, self.roster()?);
         Some(Extension {
             id: self.id?,
             epoch: self.epoch?,
@@ -167,7 +184,66 @@ impl Members {
                 architecture: self.architecture,
                 hypervisor: self.hypervisor,
             },
+            digest: self.digest,
+            pull,
+            roster,
         })
+    }
+
+    /// The request for a roster, if there is one; `None` where it is malformed. It stands alone, so that it always fits.
+    fn pull(&mut self) -> Option<Option<Box<Pull>>> {
+        match (self.low, self.high, self.after) {
+            (None, None, None) => Some(None),
+            (Some(low), Some(high), after) => {
+                let alone = self.tells_no_facts() && self.echo.is_none() && self.entries.is_none();
+                alone.then(|| Some(Box::new(Pull { hashes: HashHalf::join(low, high), after })))
+            }
+            (Some(_) | None, Some(_) | None, _) => None,
+        }
+    }
+
+    /// The page of a roster, if there is one; `None` where it is malformed.
+    fn roster(&mut self) -> Option<Option<Box<Roster>>> {
+        match (self.same, self.entries.take(), self.next) {
+            (None, None, None) => Some(None),
+            (Some(Nonce(same)), Some(entries), next) => {
+                let alone = self.tells_no_facts() && self.target.is_none() && self.nonce.is_none();
+                alone.then(|| Some(Box::new(Roster { same, entries, next })))
+            }
+            (Some(_) | None, Some(_) | None, _) => None,
+        }
+    }
+
+    fn tells_no_facts(&self) -> bool {
+        let facts = [&self.program, &self.server_root, &self.architecture, &self.hypervisor];
+        self.previous_address.is_none() && facts.iter().all(|fact| fact.is_none())
+    }
+}
+
+/// Reads the entries of a roster.
+struct RosterReader<'a>(&'a Limits);
+
+impl<'de> DeserializeSeed<'de> for RosterReader<'_> {
+    type Value = Vec<Entry>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RosterReader<'_> {
+    type Value = Vec<Entry>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an array")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut sequence: S) -> Result<Self::Value, S::Error> {
+        let mut entries = Vec::new();
+        while let Some(text) = self.0.next_element(&mut sequence)? {
+            entries.push(text.parse().map_err(|()| self.0.refuse(DecodeError::Extension))?);
+        }
+        Ok(entries)
     }
 }
 

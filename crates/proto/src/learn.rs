@@ -81,37 +81,47 @@ impl Node {
     fn take(&mut self, arrival: Arrival, key: PeerKey, message: &Message, extension: Option<&Extension>) {
         let cause = Cause::Heard(message.kind);
         if self.table.get(&key).is_none() {
-            if !self.make_room(key.is_base()) {
+            if !self.make_room(arrival.now, key.is_base()) {
                 return self.drop_datagram(arrival.now, Drop::TableFull, arrival.from);
             }
             self.table.insert(new_peer(key.clone(), message, arrival.now));
         }
+        let on_new_path = !self.has_path(&key, arrival.interface, message.info.address);
         let changed = self.update(arrival, &key, message, extension);
+        if on_new_path {
+            self.refresh_digest(arrival.now, &key);
+        }
         let was_up = self.table.get(&key).is_some_and(|peer| peer.state == State::Up);
         if !was_up {
-            self.mark_up(arrival, &key, cause);
+            // The digests tell of everybody who has one.
+            if extension.is_none_or(|extension| extension.digest.is_none())
+                && let Some(link) = self.links.get_mut(&arrival.interface)
+            {
+                link.news = true;
+            }
+            self.mark_up(arrival.now, &key, cause);
         } else if changed {
+            self.refresh_digest(arrival.now, &key);
             self.emit_peer(&key, Change::Changed, cause);
         }
         if !was_up || changed {
             self.review_name(&message.info.name);
         }
         if extension.is_some() {
-            self.absorb_base(message);
+            self.absorb_base(arrival.now, message);
         }
     }
 
-    fn mark_up(&mut self, arrival: Arrival, key: &PeerKey, cause: Cause) {
+    /// Puts a peer on the list of those that are there.
+    pub(crate) fn mark_up(&mut self, now: Instant, key: &PeerKey, cause: Cause) {
         let returns = self.table.get(key).is_some_and(|peer| peer.reason == Some(Reason::Lost) && !key.is_base());
-        self.table.set_state(key, State::Up, None, arrival.now);
-        if let Some(link) = self.links.get_mut(&arrival.interface) {
-            link.news = true;
-        }
-        let first_check = self.first_check(key, arrival.now);
+        self.table.set_state(key, State::Up, None, now);
+        self.refresh_digest(now, key);
+        let first_check = self.first_check(key, now);
         self.table.schedule(key, first_check);
         self.emit_peer(key, Change::Up, cause);
         if returns {
-            self.look_for_lost_base_peers(arrival.now);
+            self.look_for_lost_base_peers(now);
         }
     }
 
@@ -129,6 +139,7 @@ impl Node {
         (peer.http_port, peer.https_port) = (info.http_port, info.https_port);
         peer.time_to_live = lifetime;
         peer.last_heard = Some(arrival.now);
+        peer.told = None;
         let address = info.address;
         if let Some(extension) = extension {
             if extension.epoch != peer.epoch {
@@ -154,16 +165,26 @@ impl Node {
         hear_on(peer, arrival, address, newest) || changed
     }
 
+    fn has_path(&self, key: &PeerKey, interface: u32, address: IpAddr) -> bool {
+        let is_it = |path: &Path| path.interface == interface && path.address == address;
+        self.table.get(key).is_some_and(|peer| peer.paths.iter().any(is_it))
+    }
+
     fn prove_path(&mut self, arrival: Arrival, key: &PeerKey, extension: &Extension) {
+        let on_new_path = !self.has_path(key, arrival.interface, arrival.from.ip());
         let Some(peer) = self.table.get_mut(key) else { return };
         let new = hear_on(peer, arrival, arrival.from.ip(), (extension.epoch, extension.sequence));
-        if new && peer.state == State::Up {
+        let up = peer.state == State::Up;
+        if on_new_path {
+            self.refresh_digest(arrival.now, key);
+        }
+        if new && up {
             self.emit_peer(key, Change::Changed, Cause::Heard(crate::message::Kind::Notify));
         }
     }
 
     /// Room for one more row: a dead one of the same class goes if the class is full.
-    pub(crate) fn make_room(&mut self, base: bool) -> bool {
+    pub(crate) fn make_room(&mut self, now: Instant, base: bool) -> bool {
         let (used, most) = if base {
             (self.table.base(), self.config.base_peers_max)
         } else {
@@ -173,15 +194,15 @@ impl Node {
             return true;
         }
         let Some(oldest) = self.table.longest_down(base) else { return false };
-        self.remove_peer(&oldest, Cause::Expired);
+        self.remove_peer(now, &oldest, Cause::Expired);
         true
     }
 
     /// A base peer that speaks our extension now is one peer, not two.
-    fn absorb_base(&mut self, message: &Message) {
+    fn absorb_base(&mut self, now: Instant, message: &Message) {
         let base = PeerKey::Base(message.info.name.clone(), message.info.address);
         if self.table.get(&base).is_some() {
-            self.remove_peer(&base, Cause::Replaced);
+            self.remove_peer(now, &base, Cause::Replaced);
         }
     }
 
@@ -201,6 +222,7 @@ impl Node {
         }
         peer.rival = None;
         peer.paths.retain(|path| path.address != address);
+        self.refresh_digest(arrival.now, key);
         self.split_clone(arrival, key, message, extension);
     }
 
@@ -209,7 +231,7 @@ impl Node {
         let clone = PeerKey::Clone(extension.id, address);
         if self.table.get(key).is_some_and(|peer| peer.state == State::Down) {
             // Nobody is there to be at odds with: the host moved, and its state went back to an earlier day.
-            self.remove_peer(key, Cause::Replaced);
+            self.remove_peer(arrival.now, key, Cause::Replaced);
             return self.take(arrival, key.clone(), message, Some(extension));
         }
         let elsewhere = self.table.get(key).and_then(|peer| peer.paths.first().map(|path| path.address));
@@ -217,7 +239,7 @@ impl Node {
         if let Some(elsewhere) = elsewhere
             && self.table.get(&clone).is_some()
         {
-            self.flag_clones(key, address, &clone, elsewhere);
+            self.flag_clones(arrival.now, (key, address), (&clone, elsewhere));
         }
     }
 }
@@ -244,6 +266,8 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         probe: None,
         rival: None,
         goodbye: None,
+        told: None,
+        marks: Vec::new(),
         check_at: None,
     }
 }
@@ -266,7 +290,7 @@ fn hear_on(peer: &mut Peer, arrival: Arrival, address: IpAddr, newest: (u64, u64
     {
         peer.paths.remove(oldest);
     }
-    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest });
+    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest, digest: None });
     peer.addresses() != before
 }
 

@@ -26,14 +26,17 @@
 //! The same inputs, times and seed give the same outputs, byte for byte, so a whole network runs in one test.
 
 mod announce;
+mod answer;
 mod config;
 mod conflict;
 mod counters;
 mod decode;
+mod digest;
 mod error;
 mod event;
 mod expiry;
 mod frame;
+mod hearsay;
 mod id;
 mod info;
 mod interface;
@@ -44,7 +47,9 @@ mod link;
 mod message;
 mod node;
 mod peer;
+mod pull;
 mod receive;
+mod roster;
 mod table;
 mod text;
 mod time;
@@ -52,6 +57,7 @@ mod timers;
 
 pub use config::{Config, GROUP_V4, GROUP_V6, PORT};
 pub use counters::Counters;
+pub use digest::Digest;
 pub use error::DecodeError;
 pub use event::{Cause, Change, Command, Datagram, Event, Input, Lane, Output, Profile};
 pub use frame::DATAGRAM_MAX;
@@ -62,6 +68,7 @@ pub use message::{EXTENSION_VERSION, Extension, Facts, INTEGER_MAX, Info, Kind, 
 pub use node::{Identity, LinkView, Node};
 pub use peer::{Conflict, KnownPeer, Path, Peer, PeerKey, Reason, State};
 pub use receive::UNICAST_TTL;
+pub use roster::{BucketHashes, Entry, Pull, Roster};
 pub use table::PeerTable;
 pub use text::{FACT_MAX, Fact, HOST_NAME_MAX, HostName, InvalidFact, InvalidHostName, LABEL_MAX};
 pub use time::Instant;

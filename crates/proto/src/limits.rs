@@ -59,6 +59,19 @@ impl Limits {
         map.next_value_seed(TextReader { limits: self, longest: TEXT_MAX, cause: DecodeError::TextLength })
     }
 
+    /// The next element of an array as text, counted and measured.
+    pub(crate) fn next_element<'de, S: SeqAccess<'de>>(
+        &self,
+        array: &mut S,
+    ) -> Result<Option<Cow<'de, str>>, S::Error> {
+        let reader = TextReader { limits: self, longest: TEXT_MAX, cause: DecodeError::TextLength };
+        let element = array.next_element_seed(reader)?;
+        if element.is_some() {
+            self.count()?;
+        }
+        Ok(element)
+    }
+
     /// Measures one string; a NUL in it would end it early in another program's eyes.
     fn check_text<E: serde::de::Error>(&self, text: &str, longest: usize, cause: DecodeError) -> Result<(), E> {
         if text.len() > longest {

@@ -3,9 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::answer::{ANSWERS, Election};
 use crate::config::Config;
+use crate::digest::LinkDigest;
 use crate::interface::Interface;
 use crate::limit::TokenBucket;
+use crate::pull::Puller;
 use crate::time::Instant;
 use crate::timers::{Timer, Timers};
 
@@ -16,6 +19,8 @@ const REPEATS: [Duration; 2] = [Duration::from_millis(250), Duration::from_milli
 
 /// Copies of a goodbye: at 20 % independent loss a receiver misses all of them once in 125 times.
 const GOODBYES: u8 = 3;
+/// A host that hears nobody for so long is alone, or the first.
+const JOINING_FOR: Duration = Duration::from_millis(300);
 
 /// One link that discovery uses.
 #[derive(Debug)]
@@ -27,9 +32,24 @@ pub(crate) struct Link {
     /// When this link's searches began, and how many of them were sent.
     pub(crate) search_start: Instant,
     pub(crate) searches_sent: usize,
-    /// Whether anybody was heard since the searches began, and whether anybody new since the last one.
+    /// Whether anybody was heard since the searches began, whether an extended peer was, and whether anybody came in
+    /// since the last search whom digests do not tell of.
     pub(crate) answered: bool,
+    pub(crate) answered_by_extended: bool,
     pub(crate) news: bool,
+    /// Whether this host has spoken as loudly as by its first search since then.
+    pub(crate) announced: bool,
+    /// Whether the table agreed with another's since the searches began, and whether it is known to differ.
+    pub(crate) joined: bool,
+    pub(crate) differs: bool,
+    /// What is known on this link, as a number; and when it changed last.
+    pub(crate) digest: LinkDigest,
+    pub(crate) digest_changed: Instant,
+    /// The searches that this host may have to answer.
+    pub(crate) elections: Vec<Election>,
+    /// Bounds the answers to searches of extended peers.
+    pub(crate) answers: TokenBucket,
+    pub(crate) puller: Puller,
     pub(crate) last_notify: Option<Instant>,
     pub(crate) last_base_search: Option<Instant>,
     /// How many more times a change is announced, counted down.
@@ -53,7 +73,16 @@ impl Link {
             search_start: now,
             searches_sent: 0,
             answered: false,
+            answered_by_extended: false,
             news: false,
+            announced: false,
+            joined: false,
+            differs: false,
+            digest: LinkDigest::default(),
+            digest_changed: now,
+            elections: Vec::new(),
+            answers: TokenBucket::new(ANSWERS),
+            puller: Puller::default(),
             last_notify: None,
             last_base_search: None,
             repeats_left: 0,
@@ -71,7 +100,11 @@ impl Link {
         self.search_start = now;
         self.searches_sent = 0;
         self.answered = false;
+        self.answered_by_extended = false;
         self.news = false;
+        self.announced = false;
+        self.joined = false;
+        self.differs = false;
         self.timers.set(Timer::Search, now);
     }
 
@@ -113,8 +146,17 @@ impl Link {
         self.previous_address.filter(|(_, until)| *until > now).map(|(address, _)| address)
     }
 
-    /// Whether one more search of the series makes sense: the first two always, then only while something is missing.
-    pub(crate) fn has_reason_to_search(&self, unheard_peers: bool) -> bool {
-        self.searches_sent < 2 || !self.answered || self.news || unheard_peers
+    /// Whether one more search of the series makes sense: the first always, then only while something is missing.
+    pub(crate) fn has_reason_to_search(&self) -> bool {
+        match self.searches_sent {
+            0 => true,
+            1 => !self.answered_by_extended || self.differs || self.news,
+            _ => !self.answered || self.differs || self.news,
+        }
+    }
+
+    /// Whether this host is still finding out who is there.
+    pub(crate) fn is_joining(&self, now: Instant) -> bool {
+        !self.joined && now < self.search_start + JOINING_FOR
     }
 }

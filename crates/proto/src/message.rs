@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::digest::Digest;
 use crate::frame;
 use crate::id::PeerId;
+use crate::roster::{Pull, Roster};
 use crate::text::{Fact, HostName};
 
 /// Version of the extension that this crate speaks.
@@ -14,6 +16,9 @@ pub const EXTENSION_VERSION: u8 = 1;
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Longest lifetime of an announcement in seconds: one day.
 pub const TIME_TO_LIVE_MAX: u32 = 86_400;
+
+/// Bytes of a datagram behind the members of the extension and before them: three braces, head and tail.
+const CLOSING: usize = 3 + 4 + 1;
 
 /// What a message asks or tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,8 +88,14 @@ pub struct Extension {
     pub echo: Option<Nonce>,
     /// `was`: the address that this one replaces, for a while after a change.
     pub previous_address: Option<IpAddr>,
+    /// `dig`: the digest of what the sender knows on this link.
+    pub digest: Option<Digest>,
     /// What the sender tells of itself beyond its name and ports.
     pub facts: Facts,
+    /// `lo`, `hi`, `from`: asks the target for what the sender does not know.
+    pub pull: Option<Box<Pull>>,
+    /// `same`, `roster`, `next`: a page of the answer to that.
+    pub roster: Option<Box<Roster>>,
 }
 
 /// What a host tells of itself beyond its name and ports. All of it is optional.
@@ -119,7 +130,8 @@ impl Message {
     /// The datagram of this message: the canonical frame around the canonical body.
     ///
     /// Members stand in one fixed order and without white space. A message whose fields are within their limits fits
-    /// [`crate::DATAGRAM_MAX`].
+    /// [`crate::DATAGRAM_MAX`]; a request for a roster has exactly that length, and the page that answers it as many
+    /// entries as fit.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = String::with_capacity(384);
         let info = &self.info;
@@ -160,10 +172,17 @@ impl Extension {
         text("nonce", nonce.as_ref().map(|value| value as _));
         text("echo", echo.as_ref().map(|value| value as _));
         text("was", self.previous_address.as_ref().map(|value| value as _));
+        text("dig", self.digest.as_ref().map(|value| value as _));
         text("version", self.facts.version.as_ref().map(|value| value as _));
         text("root", self.facts.server_root.as_ref().map(|value| value as _));
         text("arch", self.facts.architecture.as_ref().map(|value| value as _));
         text("hyp", self.facts.hypervisor.as_ref().map(|value| value as _));
+        if let Some(pull) = &self.pull {
+            pull.write(body, CLOSING);
+        }
+        if let Some(roster) = &self.roster {
+            roster.write(body);
+        }
         body.push('}');
     }
 }

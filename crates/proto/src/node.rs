@@ -1,8 +1,9 @@
 //! The engine of one host: two verbs, `handle` and `poll`.
 //!
 //! This file holds the state and the order of things; what is done stands in the files named after it: `receive`
-//! (a datagram comes in), `learn` (a peer is heard), `announce` (this host speaks), `expiry` (a peer falls silent),
-//! `conflict` (two claim one name or identity).
+//! (a datagram comes in), `learn` (a peer is heard), `hearsay` (a peer is told of), `announce` and `answer` (this host
+//! speaks), `pull` (two tables are brought together), `expiry` (a peer falls silent), `conflict` (two claim one name or
+//! identity).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -165,11 +166,11 @@ impl Node {
 
     fn restore(&mut self, known: KnownPeer) {
         let is_self = known.key.id() == Some(&self.identity.id);
-        if is_self || !self.make_room(known.key.is_base()) {
+        if is_self || !self.make_room(Instant::ZERO, known.key.is_base()) {
             return;
         }
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
-        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0) };
+        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0), digest: None };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
         self.table.insert(Peer {
             key: known.key,
@@ -191,6 +192,8 @@ impl Node {
             probe: None,
             rival: None,
             goodbye: None,
+            told: None,
+            marks: Vec::new(),
             check_at: None,
         });
     }
@@ -212,7 +215,7 @@ impl Node {
             Command::Profile(profile) => self.change_profile(now, profile),
             Command::Forget(key) => {
                 if self.table.get(&key).is_some_and(|peer| peer.state == State::Down) {
-                    self.remove_peer(&key, Cause::Forgotten);
+                    self.remove_peer(now, &key, Cause::Forgotten);
                 }
             }
             Command::Quit => self.start_leaving(now),
@@ -224,6 +227,7 @@ impl Node {
             return;
         }
         let before = std::mem::replace(&mut self.profile, profile);
+        self.rebuild_digests(now);
         self.links.values_mut().for_each(|link| link.start_announcing(now));
         self.review_name(&before.name);
         self.review_name(&self.profile.name.clone());
@@ -258,6 +262,7 @@ impl Node {
         for index in before.keys() {
             self.drop_paths_of(*index);
         }
+        self.rebuild_digests(now);
         if was_alone && !self.links.is_empty() {
             self.grace_until = now + self.config.grace;
             self.plan_all(now);
@@ -302,8 +307,11 @@ impl Node {
         }
     }
 
-    pub(crate) fn remove_peer(&mut self, key: &PeerKey, cause: Cause) {
+    pub(crate) fn remove_peer(&mut self, now: Instant, key: &PeerKey, cause: Cause) {
         if let Some(peer) = self.table.remove(key) {
+            if let Some(id) = key.id() {
+                self.take_marks_off(now, id, &peer.marks);
+            }
             let name = peer.name.clone();
             self.emit(Event::Peer { change: Change::Removed, cause, peer: Box::new(peer) });
             self.review_name(&name);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::digest::{Digest, Mark};
 use crate::id::PeerId;
 use crate::message::{Facts, Nonce};
 use crate::text::HostName;
@@ -128,6 +129,8 @@ pub struct Path {
     pub last_heard: Option<Instant>,
     /// Epoch and number of the newest datagram heard there.
     pub(crate) newest: (u64, u64),
+    /// The newest digest heard there.
+    pub(crate) digest: Option<Digest>,
 }
 
 /// What makes a row doubtful beyond being alive.
@@ -166,7 +169,7 @@ pub struct Peer {
     pub reason: Option<Reason>,
     /// Since when it is in this state.
     pub state_since: Instant,
-    /// When it was heard last; `None` before it was heard in this run.
+    /// When it was heard last; `None` before it was heard itself in this run.
     pub last_heard: Option<Instant>,
     /// The round trip of its newest answered directed search.
     pub round_trip: Option<Duration>,
@@ -180,6 +183,10 @@ pub struct Peer {
     pub(crate) rival: Option<Rival>,
     /// Number of the newest goodbye that was believed.
     pub(crate) goodbye: Option<(u64, u64)>,
+    /// What another peer told of it, epoch and number, while it was not heard itself in this run.
+    pub(crate) told: Option<(u64, u64)>,
+    /// What it adds to the digests.
+    pub(crate) marks: Vec<Mark>,
     /// When the table looks at this row again.
     pub(crate) check_at: Option<Instant>,
 }
@@ -213,6 +220,11 @@ impl Peer {
             }
         }
         addresses
+    }
+
+    /// Epoch and number of the newest datagram that is known of it, by hearsay too.
+    pub(crate) fn newest(&self) -> (u64, u64) {
+        self.told.unwrap_or((self.epoch, self.sequence))
     }
 
     /// Whether the peer counts as one of the network's hosts.

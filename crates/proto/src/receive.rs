@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::announce::Detail;
 use crate::counters::Drop;
+use crate::digest::TOLD_NAME_MAX;
 use crate::event::{Cause, Datagram, Event, Lane};
 use crate::learn::Arrival;
 use crate::message::{Extension, Info, Kind, Message};
@@ -57,7 +58,7 @@ impl Node {
         let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
         match message.kind {
             Kind::Search => self.receive_search(arrival, datagram, &message),
-            Kind::Notify => self.receive_notify(arrival, &message),
+            Kind::Notify => self.receive_notify(arrival, datagram.lane, &message),
             Kind::Quit => self.receive_quit(arrival, &message.info),
         }
     }
@@ -109,7 +110,8 @@ impl Node {
         message.kind == Kind::Quit && info.extension.is_none() && self.is_me(&info.name) && self.carries(info.address)
     }
 
-    fn carries(&self, address: IpAddr) -> bool {
+    /// Whether `address` is one of this host's own.
+    pub(crate) fn carries(&self, address: IpAddr) -> bool {
         self.links.values().any(|link| link.interface.carries(address))
     }
 
@@ -152,21 +154,32 @@ impl Node {
     }
 
     fn receive_search(&mut self, arrival: Arrival, datagram: &Datagram<'_>, message: &Message) {
+        let settled = self.is_settled(arrival.now, arrival.interface);
         self.learn(arrival, message);
         if self.config.observer {
             return;
         }
-        let target = message.info.extension.as_ref().and_then(|extension| extension.target);
-        if target.is_some_and(|target| target != self.identity.id) {
+        let extension = message.info.extension.as_ref();
+        if extension.and_then(|extension| extension.target).is_some_and(|target| target != self.identity.id) {
             return;
         }
-        let nonce = message.info.extension.as_ref().and_then(|extension| extension.nonce);
-        let answered = match (datagram.lane, nonce) {
-            (Lane::Unicast, Some(_)) => self.answer_directly(arrival, nonce, datagram),
-            (Lane::Unicast | Lane::Group, _) => false,
-        };
-        if !answered {
-            self.plan_answer(arrival.now, arrival.interface);
+        let nonce = extension.and_then(|extension| extension.nonce);
+        match (datagram.lane, nonce, extension) {
+            (Lane::Unicast, Some(_), Some(extension)) if extension.pull.is_some() => {
+                if let Some(pull) = &extension.pull {
+                    self.answer_pull(arrival, datagram, extension, pull);
+                }
+            }
+            (Lane::Unicast, Some(_), _) => {
+                if !self.answer_directly(arrival, nonce, datagram) {
+                    self.plan_answer(arrival.now, arrival.interface);
+                }
+            }
+            // Whose name is too long to be told by others answers for itself.
+            (Lane::Group, Some(nonce), Some(extension)) if self.profile.name.as_str().len() <= TOLD_NAME_MAX => {
+                self.stand_for_answer(arrival, extension.id, nonce, settled);
+            }
+            (Lane::Group | Lane::Unicast, _, _) => self.plan_answer(arrival.now, arrival.interface),
         }
     }
 
@@ -183,11 +196,22 @@ impl Node {
         self.send_unicast(arrival.now, arrival.interface, to, (Kind::Notify, detail), datagram.bytes.len())
     }
 
-    fn receive_notify(&mut self, arrival: Arrival, message: &Message) {
+    fn receive_notify(&mut self, arrival: Arrival, lane: Lane, message: &Message) {
+        let extension = message.info.extension.as_ref();
         if let Some(link) = self.links.get_mut(&arrival.interface) {
             link.answered = true;
+            link.answered_by_extended |= extension.is_some();
         }
         self.learn(arrival, message);
+        let Some(extension) = extension else { return };
+        match (lane, extension.digest) {
+            (Lane::Group, Some(digest)) => {
+                self.hear_answer(arrival.interface, digest);
+                self.compare(arrival, extension.id, digest);
+            }
+            (Lane::Group, None) => {}
+            (Lane::Unicast, _) => self.receive_page(arrival, extension),
+        }
     }
 
     fn receive_quit(&mut self, arrival: Arrival, info: &Info) {
@@ -197,9 +221,10 @@ impl Node {
         };
         let believed = self.table.get(&key).is_some_and(|peer| match &info.extension {
             Some(extension) => {
-                let leap = extension.sequence.checked_sub(peer.sequence);
+                let (epoch, sequence) = peer.newest();
+                let leap = extension.sequence.checked_sub(sequence);
                 let numbered = leap.is_some_and(|leap| (1..GOODBYE_LEAP_MAX).contains(&leap));
-                peer.epoch == extension.epoch && numbered && peer.paths.iter().any(|path| path.address == info.address)
+                epoch == extension.epoch && numbered && peer.paths.iter().any(|path| path.address == info.address)
             }
             None => arrival.from.ip() == info.address,
         });

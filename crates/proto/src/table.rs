@@ -3,6 +3,7 @@
 //! Every change that an index depends on goes through a method here, so the indexes cannot drift from the rows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::text::HostName;
@@ -28,6 +29,11 @@ impl PeerTable {
     /// All rows in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &Peer> {
         self.rows.values()
+    }
+
+    /// The rows between two keys, in the order of the keys. Panics where the first bound is behind the second.
+    pub(crate) fn range(&self, range: (Bound<&PeerKey>, Bound<&PeerKey>)) -> impl Iterator<Item = &Peer> {
+        self.rows.range::<PeerKey, _>(range).map(|(_, peer)| peer)
     }
 
     /// How many rows there are.
@@ -254,6 +260,8 @@ mod tests {
             probe: None,
             rival: None,
             goodbye: None,
+            told: None,
+            marks: Vec::new(),
             check_at,
         }
     }

@@ -9,6 +9,12 @@ pub enum Timer {
     Search,
     /// Somebody asked, and the random delay of the answer ends.
     Answer,
+    /// This host is the elected one to answer a search, or those before it did not.
+    Elected,
+    /// A page of another's table did not come in time.
+    Pull,
+    /// Another's table differed from this host's a while ago.
+    Repair,
     /// This host changed, or has to contradict, and says so again.
     Announce,
     /// A heartbeat is due.
@@ -25,6 +31,9 @@ impl Timer {
         match self {
             Self::Search => "search",
             Self::Answer => "answer",
+            Self::Elected => "elected",
+            Self::Pull => "pull",
+            Self::Repair => "repair",
             Self::Announce => "announce",
             Self::Heartbeat => "heartbeat",
             Self::Goodbye => "goodbye",
@@ -34,7 +43,16 @@ impl Timer {
 }
 
 /// The timers that each link has for itself.
-const LINK_TIMERS: [Timer; 5] = [Timer::Search, Timer::Answer, Timer::Announce, Timer::Heartbeat, Timer::Goodbye];
+const LINK_TIMERS: [Timer; 8] = [
+    Timer::Search,
+    Timer::Answer,
+    Timer::Elected,
+    Timer::Pull,
+    Timer::Repair,
+    Timer::Announce,
+    Timer::Heartbeat,
+    Timer::Goodbye,
+];
 
 /// When each timer of one link fires.
 #[derive(Debug, Clone, Default)]

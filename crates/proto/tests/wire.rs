@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use kimchi_peers_proto::{DecodeError, Extension, Kind, Message};
+use kimchi_peers_proto::{DecodeError, Extension, Kind, Message, Pull, Roster};
 
 const VECTORS: &str = include_str!("vectors.txt");
 
@@ -78,12 +78,13 @@ fn summary(message: &Message) -> String {
 }
 
 fn extension_summary(extension: &Extension) -> String {
-    let Extension { id, epoch, sequence, time_to_live, target, nonce, echo, previous_address, facts } = extension;
+    let Extension { id, epoch, sequence, time_to_live, target, nonce, echo, previous_address, facts, .. } = extension;
     let mut words = vec![format!("id={id} epoch={epoch} seq={sequence} ttl={time_to_live}")];
     words.extend(target.map(|target| format!("target={target}")));
     words.extend(nonce.map(|nonce| format!("nonce={:016x}", nonce.0)));
     words.extend(echo.map(|echo| format!("echo={:016x}", echo.0)));
     words.extend(previous_address.map(|address| format!("was={address}")));
+    words.extend(extension.digest.map(|digest| format!("dig={digest}")));
     let facts = [
         ("version", &facts.version),
         ("root", &facts.server_root),
@@ -91,7 +92,23 @@ fn extension_summary(extension: &Extension) -> String {
         ("hyp", &facts.hypervisor),
     ];
     words.extend(facts.iter().filter_map(|(name, fact)| fact.as_ref().map(|fact| format!("{name}={fact}"))));
+    words.extend(extension.pull.iter().map(|pull| pull_summary(pull)));
+    words.extend(extension.roster.iter().map(|roster| roster_summary(roster)));
     words.join(" ")
+}
+
+/// The hashes that are not zero, and where to go on.
+fn pull_summary(pull: &Pull) -> String {
+    let told = pull.hashes.0.iter().enumerate().filter(|(_, hash)| **hash != 0);
+    let hashes: Vec<String> = told.map(|(bucket, hash)| format!("{bucket}:{hash:08x}")).collect();
+    let after = pull.after.map(|after| format!(" from={after}")).unwrap_or_default();
+    format!("hashes={}{after}", hashes.join("/"))
+}
+
+fn roster_summary(roster: &Roster) -> String {
+    let entries: Vec<String> = roster.entries.iter().map(ToString::to_string).collect();
+    let next = roster.next.map(|next| format!(" next={next}")).unwrap_or_default();
+    format!("same={:016x} roster={}{next}", roster.same, entries.join("/"))
 }
 
 #[test]

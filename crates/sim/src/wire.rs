@@ -62,7 +62,10 @@ pub(crate) fn goodbye_of(name: &HostName, address: IpAddr, (id, epoch, sequence)
         nonce: None,
         echo: None,
         previous_address: None,
+        digest: None,
         facts: Facts::default(),
+        pull: None,
+        roster: None,
     };
     let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: Some(extension) };
     Message { kind: Kind::Quit, info }.encode()

@@ -12,6 +12,8 @@ fn cold_start(seed: u64, hosts: usize, spread: std::time::Duration) -> Result<()
     world.run_for(seconds(8))?;
     let most = all.iter().map(|host| world.tally(*host).multicasts()).max().unwrap_or(0);
     assert!(most <= 10, "one host sent {most} multicast packets");
+    let all_sent = world.total().multicasts();
+    assert!(all_sent <= 3 * hosts as u64, "{all_sent} multicast packets of {hosts} hosts");
     world.check_at_rest()
 }
 

@@ -22,8 +22,7 @@ fn base_and_extended_searches_are_answered_to_the_group() {
     for search in [base(Kind::Search, 9), extended(Kind::Search, 9, 1)] {
         let mut lan = Lan::settled(1);
         // Past the heartbeat that might count as the answer of this second.
-        lan.run(secs(2));
-        lan.forget();
+        lan.run_past_heartbeat();
         lan.group(0, 9, &search);
         lan.run(secs(1));
         let start = lan.now;
@@ -37,6 +36,7 @@ fn base_and_extended_searches_are_answered_to_the_group() {
 #[test]
 fn the_random_delay_grows_with_the_network() {
     let mut lan = Lan::settled(1);
+    lan.run_past_heartbeat();
     (2..=200).for_each(|number| lan.group(0, number, &extended(Kind::Notify, number, 1)));
     let mut delays = Vec::new();
     for _ in 0..20 {
@@ -118,6 +118,7 @@ fn a_search_for_another_is_not_answered() {
 #[test]
 fn what_crossed_a_router_is_dropped_before_it_is_read() {
     let mut lan = Lan::settled(1);
+    lan.run_past_heartbeat();
     let bytes = directed(1).encode();
     lan.datagram(0, address(9), Lane::Unicast, 254, &bytes);
     lan.datagram(0, address(9), Lane::Unicast, 1, b"");

@@ -52,7 +52,10 @@ pub(crate) fn extended(kind: Kind, number: u8, sequence: u64) -> Message {
         nonce: None,
         echo: None,
         previous_address: None,
+        digest: None,
         facts: Facts::default(),
+        pull: None,
+        roster: None,
     };
     Message { kind, info: Info { extension: Some(extension), ..base(kind, number).info } }
 }
@@ -203,6 +206,16 @@ impl Lan {
                 self.handle(host, Input::Tick);
             }
         }
+    }
+
+    /// Lets time pass until a heartbeat of the first host is over for long enough to count as no answer.
+    pub(crate) fn run_past_heartbeat(&mut self) {
+        self.forget();
+        while self.sent_by(0, Kind::Notify).is_empty() {
+            self.run(millis(100));
+        }
+        self.run(secs(2));
+        self.forget();
     }
 
     pub(crate) fn forget(&mut self) {

@@ -10,6 +10,7 @@ mod bounds;
 mod conflicts;
 mod determinism;
 mod expiry;
+mod hearsay;
 mod interfaces;
 mod joining;
 mod leaving;

@@ -8,13 +8,16 @@ mod told;
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Instant, Kind, Node, Output, PeerKey, State, Timer};
+use kimchi_peers_proto::{Instant, Kind, Message, Node, Output, PeerKey, State, Timer};
 use thiserror::Error;
 
 use crate::host::{Host, HostIndex};
 use crate::world::Feed;
 
 pub use sent::Sent;
+
+/// Steps between two looks at a host's digests.
+const DIGEST_CHECK_EVERY: u64 = 211;
 
 /// A promise that was not kept, and how to see it again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,11 +56,14 @@ pub struct Watch {
     /// What it has sent.
     pub sent: Sent,
     rows: usize,
+    steps: u64,
+    told_up: BTreeMap<PeerKey, Instant>,
 }
 
 impl Watch {
     /// Begins anew with a host that was just started.
     pub(crate) fn restart(&mut self, node: &Node) {
+        self.told_up.clear();
         self.told = node.table().iter().map(|peer| (peer.key.clone(), peer.state)).collect();
         self.sent.restart();
     }
@@ -71,13 +77,18 @@ impl Watch {
             self_is_no_peer(step)?;
         }
         no_busy_loop(step)?;
+        self.steps += 1;
+        // Summing up from scratch costs a look at every row, so it is done now and then.
+        if self.steps.is_multiple_of(DIGEST_CHECK_EVERY) && !step.node.digests_are_consistent() {
+            return Err("its digest is not that of its table".to_owned());
+        }
         no_answer_to_an_answer(step)?;
         for output in step.outputs {
             match output {
                 Output::Send { interface, from, to, bytes } => {
                     self.sent.check(step, *interface, (*from, *to), bytes)?
                 }
-                Output::Event(event) => told::check(step, &mut self.told, event)?,
+                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up), event)?,
                 Output::Wait { .. } => {}
             }
         }
@@ -123,19 +134,30 @@ fn no_busy_loop(step: &Step<'_>) -> Result<(), String> {
     }
 }
 
-/// Hearing a `notify` makes nobody speak: neither at once nor by an answer planned for later.
+/// Whether this is a directed search to `host`.
+fn asks(output: &Output, host: std::net::IpAddr) -> bool {
+    let Output::Send { to, bytes, .. } = output else { return false };
+    let is_search = Message::decode(bytes).is_ok_and(|message| message.kind == Kind::Search);
+    is_search && to.ip() == host
+}
+
+/// Hearing a `notify` makes nobody speak to others: neither at once nor by an answer planned for later. All that it may
+/// cause is one directed search, to the host that sent it.
 fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
     let was_due = step.waited.is_some_and(|(until, _)| until <= step.now);
     if packet.kind != Some(Kind::Notify) || was_due {
         return Ok(());
     }
-    if step.outputs.iter().any(|output| matches!(output, Output::Send { .. })) {
+    let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
+    if sent().count() > 1 || !sent().all(|output| asks(output, packet.from.ip())) {
         return Err("it answered a notify at once".to_owned());
     }
     let sooner = |until: Instant| step.waited.is_none_or(|(before, _)| until < before);
     match step.waits {
-        Some((until, Timer::Answer | Timer::Announce)) if sooner(until) => Err("a notify planned an answer".to_owned()),
+        Some((until, Timer::Answer | Timer::Elected | Timer::Announce)) if sooner(until) => {
+            Err("a notify planned an answer".to_owned())
+        }
         _ => Ok(()),
     }
 }

@@ -2,21 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Cause, Change, Event, Kind, Peer, PeerKey, Reason, State};
+use kimchi_peers_proto::{Cause, Change, Event, Instant, Kind, Message, Peer, PeerKey, Reason, State};
 
 use super::Step;
 use crate::world::Feed;
 
-pub(super) fn check(step: &Step<'_>, told: &mut BTreeMap<PeerKey, State>, event: &Event) -> Result<(), String> {
+/// The states told so far, and when rows came up by hearsay.
+type Told<'a> = (&'a mut BTreeMap<PeerKey, State>, &'a mut BTreeMap<PeerKey, Instant>);
+
+pub(super) fn check(step: &Step<'_>, (told, told_up): Told<'_>, event: &Event) -> Result<(), String> {
     let Event::Peer { change, cause, peer } = event else { return Ok(()) };
     if *peer.key.id().unwrap_or(&kimchi_peers_proto::PeerId::from_bytes([0; 32])) == step.host.id {
         return Err("it told of itself".to_owned());
     }
     let before = told.get(&peer.key).copied();
+    if *change == Change::Up && *cause == Cause::Told {
+        told_up.insert(peer.key.clone(), step.now);
+    }
+    let since = told_up.get(&peer.key).copied();
     let fits = match change {
         Change::Up => before != Some(State::Up) && peer.state == State::Up && was_heard(step, *cause, peer),
-        Change::Suspect => before == Some(State::Up) && peer.state == State::Suspect && is_silent(step, peer),
-        Change::Down => before != Some(State::Down) && peer.state == State::Down && has_died(step, *cause, peer),
+        Change::Suspect => before == Some(State::Up) && peer.state == State::Suspect && is_silent(step, peer, since),
+        Change::Down => before != Some(State::Down) && peer.state == State::Down && has_died(step, *cause, peer, since),
         Change::Changed | Change::Conflict => before == Some(peer.state),
         Change::Removed => before.is_some(),
     };
@@ -32,28 +39,43 @@ pub(super) fn check(step: &Step<'_>, told: &mut BTreeMap<PeerKey, State>, event:
     Err(format!("it told {} of {} by {} without cause; it was {before}", change.as_str(), peer.name, cause.as_str()))
 }
 
-/// A row comes up only by a datagram of that kind from an address of that peer.
+/// A row comes up only by a datagram of that kind from an address of that peer, or by a word of another that is up.
 fn was_heard(step: &Step<'_>, cause: Cause, peer: &Peer) -> bool {
+    if cause == Cause::Told {
+        return was_told(step, peer);
+    }
     let (Cause::Heard(kind), Feed::Packet(_, packet)) = (cause, step.feed) else { return false };
     packet.kind == Some(kind)
         && kind != Kind::Quit
         && (peer.key.is_base() || peer.addresses().contains(&packet.from.ip()))
 }
 
-/// A row is doubted only after its lifetime.
-fn is_silent(step: &Step<'_>, peer: &Peer) -> bool {
-    peer.last_heard.is_some_and(|heard| step.now.since(heard) >= peer.time_to_live)
+/// Hearsay comes from an extended host that is listed as being there, and never from the host itself.
+fn was_told(step: &Step<'_>, peer: &Peer) -> bool {
+    let Feed::Packet(_, packet) = step.feed else { return false };
+    let Some(extension) = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension) else {
+        return false;
+    };
+    let teller = step.node.table().get(&PeerKey::Identity(extension.id));
+    let listed = teller.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
+    packet.kind == Some(Kind::Notify) && listed && peer.key.id() != Some(&extension.id)
 }
 
-fn has_died(step: &Step<'_>, cause: Cause, peer: &Peer) -> bool {
+/// A row is doubted only after its lifetime, counted from when it was heard or told of.
+fn is_silent(step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
+    peer.last_heard.max(told).is_some_and(|since| step.now.since(since) >= peer.time_to_live)
+}
+
+fn has_died(step: &Step<'_>, cause: Cause, peer: &Peer, told: Option<Instant>) -> bool {
     match cause {
         Cause::Heard(Kind::Quit) => {
             let heard = matches!(step.feed, Feed::Packet(_, packet) if packet.kind == Some(Kind::Quit));
             heard && peer.reason == Some(Reason::Left)
         }
-        Cause::NoAnswer => peer.reason == Some(Reason::Lost) && is_silent(step, peer),
+        Cause::NoAnswer => peer.reason == Some(Reason::Lost) && is_silent(step, peer, told),
         Cause::NotHeardSinceStart => peer.reason == Some(Reason::Lost) && peer.last_heard.is_none(),
         Cause::Heard(_)
+        | Cause::Told
         | Cause::Silence
         | Cause::AddressGone
         | Cause::Replaced

@@ -1,0 +1,135 @@
+//! Who answers a search.
+//!
+//! A search of a base peer is answered by everybody. A search of an extended peer with a nonce is answered by one host:
+//! the next one in the ring of identities at once, each further one only if it heard nobody before its turn. So an answer
+//! costs one datagram at any size of the network, and no host has to be alive for it.
+//!
+//! ```text
+//!    searcher ──▶ rank 0: at once     rank 1: 3 ms     rank 2: 6 ms     ...
+//!                    │ answer             ▲ heard: silent, if it tells the same digest
+//!                    └────────────────────┘ a settled host whose digest differs gives a second opinion
+//! ```
+
+use std::ops::Bound;
+use std::time::Duration;
+
+use crate::announce::Detail;
+use crate::digest::Digest;
+use crate::id::PeerId;
+use crate::learn::Arrival;
+use crate::limit::Rate;
+use crate::message::{Kind, Nonce};
+use crate::node::Node;
+use crate::peer::{Peer, PeerKey, State};
+use crate::time::Instant;
+use crate::timers::Timer;
+
+/// Bound on a host's answers to extended searches on one link: in a mass boot the gap before a host in the ring may be
+/// eight times the average, and a storm of searches must not cost more than one packet a second.
+pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 8 };
+/// How long each host waits for those before it: longer than a round trip in a local network.
+const TURN: Duration = Duration::from_millis(3);
+/// No host counts further than this.
+const RANK_MAX: u32 = 64;
+/// A host that is still finding out who is there waits so long, and up to as long again, before it answers.
+const JOINING_DELAY: Duration = Duration::from_millis(60);
+/// A table that did not change for so long is settled: if it differs from another's, that is worth a packet.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
+/// Most searches that wait for their answer at once on one link.
+const ELECTIONS_MAX: usize = 32;
+
+/// A search that this host may have to answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Election {
+    nonce: Nonce,
+    at: Instant,
+    /// Whether this host gives a second opinion where the one who answered knows others than it does.
+    settled: bool,
+}
+
+impl Node {
+    /// Whether the table of a link has not changed for a while.
+    pub(crate) fn is_settled(&self, now: Instant, interface: u32) -> bool {
+        self.links.get(&interface).is_some_and(|link| now.since(link.digest_changed) >= SETTLED_AFTER)
+    }
+
+    /// Stands for the answer to a search of an extended peer; `settled` tells of the time before the search was heard.
+    pub(crate) fn stand_for_answer(&mut self, arrival: Arrival, searcher: PeerId, nonce: Nonce, settled: bool) {
+        let now = arrival.now;
+        let rank = self.rank_after(&searcher, arrival.interface, RANK_MAX);
+        let late = self.random.f64();
+        let spread = self.config.answer_jitter(self.hosts());
+        let Some(link) = self.links.get_mut(&arrival.interface) else { return };
+        let delay = if link.is_joining(now) {
+            // Who knows few counts few before itself, so counting says nothing yet.
+            JOINING_DELAY + JOINING_DELAY.max(spread).mul_f64(late)
+        } else if rank >= RANK_MAX {
+            TURN * RANK_MAX + spread.mul_f64(late)
+        } else {
+            TURN * rank
+        };
+        if link.elections.len() < ELECTIONS_MAX && !link.elections.iter().any(|election| election.nonce == nonce) {
+            link.elections.push(Election { nonce, at: now + delay, settled });
+            link.plan_elected();
+        }
+    }
+
+    /// How many hosts that are up on the link stand between `first` and this host in the ring of identities, counted up
+    /// to `most`.
+    pub(crate) fn rank_after(&self, first: &PeerId, interface: u32, most: u32) -> u32 {
+        let (start, end) = (PeerKey::Identity(*first), PeerKey::Identity(self.identity.id));
+        let there = |peer: &&Peer| {
+            peer.state == State::Up
+                && matches!(peer.key, PeerKey::Identity(_))
+                && peer.marks.iter().any(|mark| mark.interface == interface)
+        };
+        let after = (Bound::Excluded(&start), Bound::Unbounded);
+        let most = most as usize;
+        let count = if start < end {
+            self.table.range((Bound::Excluded(&start), Bound::Excluded(&end))).filter(there).take(most).count()
+        } else {
+            let before = (Bound::Unbounded, Bound::Excluded(&end));
+            self.table.range(after).chain(self.table.range(before)).filter(there).take(most).count()
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Somebody else spoke to the group: whoever searched has heard that, so this host need not answer too, unless it is
+    /// certain to know others.
+    pub(crate) fn hear_answer(&mut self, interface: u32, digest: Digest) {
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let own = link.digest.live();
+        if !link.elections.is_empty() {
+            link.elections.retain(|election| election.settled && digest != own);
+            link.plan_elected();
+        }
+    }
+
+    /// Answers the search whose turn it is; the others that wait are answered by the same datagram.
+    pub(crate) fn fire_elected(&mut self, now: Instant, interface: u32) {
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        link.timers.clear(Timer::Elected);
+        let due = link.elections.iter().min_by_key(|election| election.at).copied();
+        link.elections.clear();
+        if let Some(election) = due
+            && link.answers.take(now)
+            && link.multicast.take(now)
+        {
+            link.last_notify = Some(now);
+            link.announced = true;
+            let detail = Detail { echo: Some(election.nonce), ..Detail::default() };
+            self.send_group(now, interface, Kind::Notify, detail);
+            self.plan_heartbeat(now, interface);
+        }
+    }
+}
+
+impl crate::link::Link {
+    /// Sets the timer to the election whose turn comes first.
+    pub(crate) fn plan_elected(&mut self) {
+        match self.elections.iter().map(|election| election.at).min() {
+            Some(at) => self.timers.set(Timer::Elected, at),
+            None => self.timers.clear(Timer::Elected),
+        }
+    }
+}
