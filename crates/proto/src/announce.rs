@@ -56,6 +56,7 @@ impl Node {
             Timer::Answer | Timer::Announce | Timer::Heartbeat => self.fire_notify(now, interface, timer),
             Timer::Elected => self.fire_elected(now, interface),
             Timer::Pull => self.fire_pull(now, interface),
+            Timer::Page => self.fire_page(now, interface),
             Timer::Repair => self.fire_repair(now, interface),
             Timer::Goodbye => self.fire_goodbye(now, interface),
             Timer::Check => {}

@@ -18,9 +18,10 @@ use crate::digest::Digest;
 use crate::id::PeerId;
 use crate::learn::Arrival;
 use crate::limit::Rate;
-use crate::message::{Kind, Nonce};
+use crate::message::Nonce;
 use crate::node::Node;
 use crate::peer::{Peer, PeerKey, State};
+use crate::roster::Roster;
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -31,8 +32,13 @@ pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 8 };
 const TURN: Duration = Duration::from_millis(3);
 /// No host counts further than this.
 const RANK_MAX: u32 = 64;
-/// A host that is still finding out who is there waits so long, and up to as long again, before it answers.
+/// A host that is still finding out who is there waits so long, and up to as long again, before it answers: for each host
+/// that it has heard, and at most.
+const JOINING_SHARE: Duration = Duration::from_millis(3);
 const JOINING_DELAY: Duration = Duration::from_millis(60);
+/// In a storm of joins answers wait so long for more that ask.
+const STORM_DELAY: Duration = Duration::from_millis(20);
+const STORM_TURNS: u32 = 10;
 /// A table that did not change for so long is settled: if it differs from another's, that is worth a packet.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// Most searches that wait for their answer at once on one link.
@@ -41,6 +47,7 @@ const ELECTIONS_MAX: usize = 32;
 /// A search that this host may have to answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Election {
+    searcher: PeerId,
     nonce: Nonce,
     at: Instant,
     /// Whether this host gives a second opinion where the one who answered knows others than it does.
@@ -58,18 +65,25 @@ impl Node {
         let now = arrival.now;
         let rank = self.rank_after(&searcher, arrival.interface, RANK_MAX);
         let late = self.random.f64();
+        let hosts = u32::try_from(self.hosts()).unwrap_or(u32::MAX);
         let spread = self.config.answer_jitter(self.hosts());
         let Some(link) = self.links.get_mut(&arrival.interface) else { return };
         let delay = if link.is_joining(now) {
             // Who knows few counts few before itself, so counting says nothing yet.
-            JOINING_DELAY + JOINING_DELAY.max(spread).mul_f64(late)
+            let delay = JOINING_DELAY.min(JOINING_SHARE * hosts);
+            delay + delay.max(spread).mul_f64(late)
+        } else if link.newcomers.storm(now, hosts as usize, Duration::ZERO) {
+            // One answer serves all that ask meanwhile.
+            // Those who know less than another leave it to that one.
+            let behind = link.digest.live().hosts < link.newcomers.most_told;
+            STORM_DELAY * if behind { 5 } else { 1 } + TURN * rank.min(STORM_TURNS)
         } else if rank >= RANK_MAX {
             TURN * RANK_MAX + spread.mul_f64(late)
         } else {
             TURN * rank
         };
         if link.elections.len() < ELECTIONS_MAX && !link.elections.iter().any(|election| election.nonce == nonce) {
-            link.elections.push(Election { nonce, at: now + delay, settled });
+            link.elections.push(Election { searcher, nonce, at: now + delay, settled });
             link.plan_elected();
         }
     }
@@ -99,8 +113,10 @@ impl Node {
     pub(crate) fn hear_answer(&mut self, interface: u32, digest: Digest) {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let own = link.digest.live();
+        link.newcomers.most_told = link.newcomers.most_told.max(digest.hosts);
         if !link.elections.is_empty() {
-            link.elections.retain(|election| election.settled && digest != own);
+            // Who knows more than the one who answered answers too, unless both have only begun to find out.
+            link.elections.retain(|election| digest != own && (election.settled || digest.hosts < own.hosts));
             link.plan_elected();
         }
     }
@@ -117,8 +133,10 @@ impl Node {
         {
             link.last_notify = Some(now);
             link.announced = true;
-            let detail = Detail { echo: Some(election.nonce), ..Detail::default() };
-            self.send_group(now, interface, Kind::Notify, detail);
+            let detail = Detail { echo: Some(election.nonce), brief: true, ..Detail::default() };
+            let roster = Roster { after: link.pages.cursor, ..Roster::default() };
+            // Who missed the search learns of the searcher here.
+            self.send_page(now, interface, roster, detail, Some(election.searcher));
             self.plan_heartbeat(now, interface);
         }
     }

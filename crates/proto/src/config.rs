@@ -60,6 +60,8 @@ pub struct Config {
     pub multicast_rate: Rate,
     /// Bound on own unicast datagrams per link.
     pub unicast_rate: Rate,
+    /// Bound on own pages of the table to the group, per link; they go beside `multicast_rate`.
+    pub page_rate: Rate,
     /// Most extended peers in the table.
     pub peers_max: usize,
     /// Most base peers in the table.
@@ -90,7 +92,8 @@ impl Default for Config {
             lateness: Duration::from_secs(2),
             forget_after: Duration::from_secs(30 * 24 * 3600),
             multicast_rate: Rate { per_second: 4, burst: 10 },
-            unicast_rate: Rate { per_second: 200, burst: 200 },
+            unicast_rate: Rate { per_second: 400, burst: 1000 },
+            page_rate: Rate { per_second: 100, burst: 600 },
             peers_max: 4096,
             base_peers_max: 1024,
         }

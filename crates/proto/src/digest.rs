@@ -16,30 +16,41 @@ use crate::interface::Interface;
 use crate::message::Nonce;
 use crate::node::Node;
 use crate::peer::{Conflict, Peer, PeerKey, State};
+use crate::roster::{integer, narrow};
 use crate::text::HostName;
 use crate::time::Instant;
 
 /// How many parts a table has: one for each value of an identity's first six bits.
 pub(crate) const BUCKETS: usize = 64;
+/// Greatest number of hosts that a digest tells.
+const HOSTS_MAX: u64 = 99_999;
 /// Longest name of a host that others tell of: with it, every roster entry fits a string of the wire.
 pub(crate) const TOLD_NAME_MAX: usize = 112;
 
-/// A hash of all extended hosts that a host knows on one link, itself included.
+/// All extended hosts that a host knows on one link, itself included, as two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Digest(pub u64);
+pub struct Digest {
+    /// The sum over what each contributes.
+    pub sum: u64,
+    /// How many they are, so that of two hosts that differ the one who knows less can tell.
+    pub hosts: u32,
+}
 
 impl FromStr for Digest {
     type Err = ();
 
-    /// Reads exactly 16 lower-case hexadecimal digits.
+    /// Reads 16 lower-case hexadecimal digits, a slash, and a decimal number of up to 5 digits.
     fn from_str(text: &str) -> Result<Self, ()> {
-        text.parse::<Nonce>().map(|number| Self(number.0))
+        let (sum, hosts) = text.split_once('/').ok_or(())?;
+        let Nonce(sum) = sum.parse()?;
+        let hosts = integer(hosts, 0, HOSTS_MAX).and_then(narrow)?;
+        Ok(Self { sum, hosts })
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:016x}", self.0)
+        write!(out, "{:016x}/{}", self.sum, self.hosts)
     }
 }
 
@@ -58,6 +69,7 @@ pub(crate) struct LinkDigest {
     unheard: [u64; BUCKETS],
     live_total: u64,
     unheard_total: u64,
+    live_rows: usize,
     /// How many rows of the last run are on this link and not confirmed yet.
     pub(crate) unheard_rows: usize,
 }
@@ -65,19 +77,20 @@ pub(crate) struct LinkDigest {
 impl Default for LinkDigest {
     fn default() -> Self {
         let empty = [0; BUCKETS];
-        Self { live: empty, unheard: empty, live_total: 0, unheard_total: 0, unheard_rows: 0 }
+        Self { live: empty, unheard: empty, live_total: 0, unheard_total: 0, live_rows: 0, unheard_rows: 0 }
     }
 }
 
 impl LinkDigest {
     /// What this host tells.
     pub(crate) fn live(&self) -> Digest {
-        Digest(self.live_total)
+        Digest { sum: self.live_total, hosts: count(self.live_rows) }
     }
 
     /// What this host would tell if all that it knew in its last run were there.
     pub(crate) fn known(&self) -> Digest {
-        Digest(self.live_total.wrapping_add(self.unheard_total))
+        let sum = self.live_total.wrapping_add(self.unheard_total);
+        Digest { sum, hosts: count(self.live_rows + self.unheard_rows) }
     }
 
     /// The upper half of a bucket's sum, over live rows alone.
@@ -97,7 +110,7 @@ impl LinkDigest {
         if let Some(sum) = sums.get_mut(bucket_of(id)) {
             *sum = sum.wrapping_add(value);
         }
-        self.unheard_rows += usize::from(unheard);
+        *self.rows(unheard) += 1;
     }
 
     fn take_off(&mut self, id: &PeerId, value: u64, unheard: bool) {
@@ -106,12 +119,21 @@ impl LinkDigest {
         if let Some(sum) = sums.get_mut(bucket_of(id)) {
             *sum = sum.wrapping_sub(value);
         }
-        self.unheard_rows = self.unheard_rows.saturating_sub(usize::from(unheard));
+        let rows = self.rows(unheard);
+        *rows = rows.saturating_sub(1);
+    }
+
+    fn rows(&mut self, unheard: bool) -> &mut usize {
+        if unheard { &mut self.unheard_rows } else { &mut self.live_rows }
     }
 
     fn parts(&mut self, unheard: bool) -> (&mut [u64; BUCKETS], &mut u64) {
         if unheard { (&mut self.unheard, &mut self.unheard_total) } else { (&mut self.live, &mut self.live_total) }
     }
+}
+
+fn count(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
 /// The bucket of an identity: its first six bits.
@@ -288,7 +310,8 @@ mod tests {
         let ((id, value), (unheard, unheard_value)) = (host(1), host(2));
         sums.add(&id, value, false);
         sums.add(&unheard, unheard_value, true);
-        assert_eq!((sums.live(), sums.known()), (Digest(value), Digest(value.wrapping_add(unheard_value))));
+        assert_eq!(sums.live(), Digest { sum: value, hosts: 1 });
+        assert_eq!(sums.known(), Digest { sum: value.wrapping_add(unheard_value), hosts: 2 });
         assert_eq!(sums.unheard_rows, 1);
     }
 }

@@ -7,51 +7,62 @@
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::announce::Detail;
 use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
-use crate::id::PeerId;
-use crate::message::Nonce;
+use crate::message::{Facts, Kind, Nonce};
 use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
 use crate::roster::{Entry, Roster};
 use crate::time::Instant;
 
+/// So many lost peers that another host hears are a part of the network that is back.
+const ROLL_CALL_FROM: usize = 4;
+/// For so long after everybody was asked the answers are under way.
+const ROLL_CALL_SERVES: Duration = Duration::from_secs(1);
+/// Shortest time between two questions to everybody, by whichever host.
+const ROLL_CALL_PAUSE: Duration = Duration::from_secs(5);
 /// Rows of the last run that a page does not confirm are asked within this time, so that many are not asked at once.
 const DOUBT_WITHIN: Duration = Duration::from_millis(250);
 
+/// What one entry brought.
+enum Told {
+    Nothing,
+    News,
+    /// Only the peer itself can tell.
+    Ask,
+}
+
 impl Node {
-    /// Takes the entries of a page that begins after `after`, and judges the rows of the last run that it covers. Tells
-    /// whether anything was new.
-    pub(crate) fn take_page(
-        &mut self,
-        now: Instant,
-        interface: u32,
-        source: &PeerKey,
-        roster: &Roster,
-        after: Option<PeerId>,
-    ) -> bool {
-        let mut gained = false;
-        let mut last = after;
+    /// Takes the entries of a page and tells whether anything was new.
+    pub(crate) fn take_entries(&mut self, now: Instant, interface: u32, source: &PeerKey, roster: &Roster) -> bool {
+        let (mut gained, mut returned) = (false, Vec::new());
         for entry in &roster.entries {
-            // In order, so that no entry counts twice.
-            if last.is_some_and(|last| entry.id <= last) {
-                break;
+            if source.id() == Some(&entry.id) {
+                continue;
             }
-            last = Some(entry.id);
-            if source.id() != Some(&entry.id) {
-                gained |= self.hear_of(now, interface, entry);
+            match self.hear_of(now, interface, entry) {
+                Told::Nothing => {}
+                Told::News => gained = true,
+                Told::Ask => returned.push(PeerKey::Identity(entry.id)),
             }
         }
-        if self.links.get(&interface).is_some_and(|link| link.digest.unheard_rows > 0) {
-            self.judge_unheard(now, interface, roster, after);
+        // Where many are back at once, a part of the network is: one question to all costs less than one to each.
+        if returned.len() < ROLL_CALL_FROM || !self.call_the_roll(now, interface) {
+            for key in returned {
+                self.plan_question(now, &key);
+            }
         }
         gained
     }
 
-    /// Rows of the last run in the part of the table that a page covers: confirmed where the peer's bucket is the same,
-    /// else doubted now, since the peer would have told of them.
-    fn judge_unheard(&mut self, now: Instant, interface: u32, roster: &Roster, after: Option<PeerId>) {
-        let (first, last) = (after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
+    /// Judges the rows that a page covers although it does not list them: those of the last run are confirmed where the
+    /// peer's bucket is the same, else doubted now, since the peer would have told of them.
+    pub(crate) fn judge_unlisted(&mut self, now: Instant, interface: u32, roster: &Roster) {
+        if self.links.get(&interface).is_none_or(|link| link.digest.unheard_rows == 0) {
+            return;
+        }
+        let (first, last) = (roster.after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
         let range = (
             first.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
             last.as_ref().map_or(Bound::Unbounded, Bound::Included),
@@ -99,41 +110,44 @@ impl Node {
         self.review_name(&name);
     }
 
-    /// Takes one entry and tells whether anything of it was new.
-    fn hear_of(&mut self, now: Instant, interface: u32, entry: &Entry) -> bool {
-        let Some(link) = self.links.get(&interface) else { return false };
+    /// Takes one entry.
+    fn hear_of(&mut self, now: Instant, interface: u32, entry: &Entry) -> Told {
+        let Some(link) = self.links.get(&interface) else { return Told::Nothing };
         let possible = link.interface.is_on_link(entry.address) && link.interface.can_be_host(entry.address);
         if entry.id == self.identity.id || !possible || self.carries(entry.address) {
-            return false;
+            return Told::Nothing;
         }
         let key = PeerKey::Identity(entry.id);
-        match self.table.get(&key) {
-            None => self.add_told(now, interface, &key, entry),
-            Some(peer) if peer.state == State::Down => self.bring_back(now, interface, &key, entry),
-            Some(peer) if peer.state == State::Unknown => {
+        let Some(peer) = self.table.get(&key) else { return self.add_told(now, interface, &key, entry) };
+        let same = peer.name == entry.name && (peer.http_port, peer.https_port) == (entry.http_port, entry.https_port);
+        match (peer.state, peer.told) {
+            (State::Down, _) => self.bring_back(now, interface, &key, entry),
+            (State::Unknown, _) => {
                 self.rewrite(now, interface, &key, entry);
                 self.mark_up(now, &key, Cause::Told);
                 self.review_name(&entry.name);
-                true
+                Told::News
             }
-            Some(peer) if peer.told.is_some_and(|told| (entry.epoch, entry.sequence) > told) => {
+            (State::Up | State::Suspect, Some(told)) if entry.epoch > told => {
                 let changed = self.rewrite(now, interface, &key, entry);
                 if changed && self.table.get(&key).is_some_and(|peer| peer.state == State::Up) {
                     self.emit_peer(&key, Change::Changed, Cause::Told);
                 }
                 self.review_name(&entry.name);
-                changed
+                if changed { Told::News } else { Told::Nothing }
             }
-            Some(_) => self.add_told_path(now, interface, &key, entry),
+            // Only its own word changes what was heard of it, and what two others tell differently.
+            (State::Up, _) if !same && entry.epoch >= peer.newest_epoch() => Told::Ask,
+            (State::Up | State::Suspect, _) => self.add_told_path(now, interface, &key, entry),
         }
     }
 
-    fn add_told(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
+    fn add_told(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> Told {
         // It was heard to speak the request's protocol alone: only its own word makes it an extended peer.
         let base = PeerKey::Base(entry.name.clone(), entry.address);
         let is_base = self.table.get(&base).is_some_and(Peer::is_live);
         if is_base || !self.make_room(now, false) {
-            return false;
+            return Told::Nothing;
         }
         self.table.insert(Peer {
             key: key.clone(),
@@ -143,8 +157,8 @@ impl Node {
             // Nothing was heard of it, so whatever it says itself is newer.
             epoch: 0,
             sequence: 0,
-            time_to_live: Duration::from_secs(u64::from(entry.time_to_live)),
-            facts: entry.facts.clone(),
+            time_to_live: self.lifetime(),
+            facts: Facts::default(),
             paths: Vec::new(),
             state: State::Unknown,
             reason: None,
@@ -163,35 +177,58 @@ impl Node {
         self.rewrite(now, interface, key, entry);
         self.mark_up(now, key, Cause::Told);
         self.review_name(&entry.name);
-        true
+        Told::News
     }
 
-    /// A peer that is down is said to be there: only by something newer than its end, and where it was lost only by its
-    /// own answer: another host may be slower to notice, or hear what this one cannot.
-    fn bring_back(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
-        let Some(peer) = self.table.get(key) else { return false };
-        let newest = peer.newest().max((peer.epoch, peer.sequence)).max(peer.goodbye.unwrap_or_default());
-        if (entry.epoch, entry.sequence) <= newest {
-            return false;
+    /// A peer that is down is said to be there. Only a later incarnation of one that said goodbye is believed; else the
+    /// peer is asked itself: the other host may have missed its end, or hear what this one cannot.
+    fn bring_back(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> Told {
+        let Some(peer) = self.table.get(key) else { return Told::Nothing };
+        let newest = peer.newest_epoch().max(peer.goodbye.map_or(0, |(epoch, _)| epoch));
+        match peer.reason {
+            Some(Reason::Left) if entry.epoch > newest => {
+                self.rewrite(now, interface, key, entry);
+                self.mark_up(now, key, Cause::Told);
+                self.review_name(&entry.name);
+                Told::News
+            }
+            // A goodbye may be forged, but it is refuted; who missed it is told by its verdict soon.
+            Some(Reason::Left) | None => Told::Nothing,
+            Some(Reason::Lost) if entry.epoch >= newest => Told::Ask,
+            Some(Reason::Lost) => Told::Nothing,
         }
-        if peer.reason == Some(Reason::Lost) {
-            self.plan_question(now, key);
-            return false;
-        }
-        self.rewrite(now, interface, key, entry);
-        self.mark_up(now, key, Cause::Told);
-        self.review_name(&entry.name);
-        true
     }
 
-    /// Asks a lost peer itself, soon: not at once, because one page may tell of many.
+    /// Asks a peer itself, soon: not at once, because one page may tell of many.
     fn plan_question(&mut self, now: Instant, key: &PeerKey) {
         let pause = DOUBT_WITHIN.mul_f64(self.random.f64());
         let Some(peer) = self.table.get_mut(key) else { return };
-        if peer.probe.is_none_or(|probe| now.since(probe.sent_at) >= DOUBT_WITHIN) {
-            peer.probe = Some(Probe { nonce: Nonce(0), tries: 0, sent_at: now });
-            self.table.schedule(key, now + Duration::from_millis(1) + pause);
+        if peer.probe.is_some_and(|probe| now.since(probe.sent_at) < DOUBT_WITHIN) {
+            return;
         }
+        if peer.state == State::Up {
+            return self.probe(now, key, 1);
+        }
+        peer.probe = Some(Probe { nonce: Nonce(0), tries: 0, sent_at: now });
+        self.table.schedule(key, now + Duration::from_millis(1) + pause);
+    }
+
+    /// Asks everybody on the link to say that it is there, as a base peer's search does; tells whether that was done, by
+    /// this host or another, a moment ago.
+    fn call_the_roll(&mut self, now: Instant, interface: u32) -> bool {
+        let Some(link) = self.links.get_mut(&interface) else { return false };
+        let recently = |at: Instant, pause: Duration| now.since(at) < pause;
+        match link.roll_called {
+            Some(at) if recently(at, ROLL_CALL_SERVES) => return true,
+            Some(at) if recently(at, ROLL_CALL_PAUSE) => return false,
+            Some(_) | None => {}
+        }
+        if !link.multicast.take(now) {
+            return false;
+        }
+        link.roll_called = Some(now);
+        self.send_group(now, interface, Kind::Search, Detail::default());
+        true
     }
 
     /// Puts what was told into a row that nothing was heard of; tells whether that changed what people see.
@@ -200,33 +237,34 @@ impl Node {
         if renamed && let Some(before) = self.table.rename(key, &entry.name) {
             self.review_name(&before);
         }
+        let lifetime = self.lifetime();
         let Some(peer) = self.table.get_mut(key) else { return false };
-        let before = (peer.http_port, peer.https_port, peer.facts.clone(), peer.addresses());
-        peer.told = Some((entry.epoch, entry.sequence));
+        let before = (peer.http_port, peer.https_port, peer.addresses());
+        peer.told = Some(entry.epoch);
         (peer.http_port, peer.https_port) = (entry.http_port, entry.https_port);
-        peer.time_to_live = Duration::from_secs(u64::from(entry.time_to_live));
-        peer.facts = entry.facts.clone();
+        // What others tell of lifetimes is not believed: a host's own is what the others have too.
+        peer.time_to_live = lifetime;
         peer.probe = None;
         peer.paths.retain(|path| path.interface != interface && path.interface != 0);
         if peer.paths.len() < PATHS_MAX {
             peer.paths.push(told_path(interface, entry));
         }
-        let changed = renamed || before != (peer.http_port, peer.https_port, peer.facts.clone(), peer.addresses());
+        let changed = renamed || before != (peer.http_port, peer.https_port, peer.addresses());
         self.refresh_digest(now, key);
         changed
     }
 
     /// A peer that was heard on another link is on this one too.
-    fn add_told_path(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
-        let Some(peer) = self.table.get_mut(key) else { return false };
+    fn add_told_path(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> Told {
+        let Some(peer) = self.table.get_mut(key) else { return Told::Nothing };
         let known = peer.paths.iter().any(|path| path.interface == interface);
         if known || peer.paths.len() >= PATHS_MAX || peer.state != State::Up {
-            return false;
+            return Told::Nothing;
         }
         peer.paths.push(told_path(interface, entry));
         self.refresh_digest(now, key);
         self.emit_peer(key, Change::Changed, Cause::Told);
-        true
+        Told::News
     }
 }
 

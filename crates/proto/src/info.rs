@@ -192,26 +192,25 @@ impl Members {
 
     /// The request for a roster, if there is one; `None` where it is malformed. It stands alone, so that it always fits.
     fn pull(&mut self) -> Option<Option<Box<Pull>>> {
-        match (self.low, self.high, self.after) {
-            (None, None, None) => Some(None),
-            (Some(low), Some(high), after) => {
+        match (self.low, self.high) {
+            // Where to go on says something only beside hashes or entries.
+            (None, None) => (self.after.is_none() || self.entries.is_some()).then_some(None),
+            (Some(low), Some(high)) => {
                 let alone = self.tells_no_facts() && self.echo.is_none() && self.entries.is_none();
-                alone.then(|| Some(Box::new(Pull { hashes: HashHalf::join(low, high), after })))
+                alone.then(|| Some(Box::new(Pull { hashes: HashHalf::join(low, high), after: self.after })))
             }
-            (Some(_) | None, Some(_) | None, _) => None,
+            (Some(_), None) | (None, Some(_)) => None,
         }
     }
 
     /// The page of a roster, if there is one; `None` where it is malformed.
     fn roster(&mut self) -> Option<Option<Box<Roster>>> {
-        match (self.same, self.entries.take(), self.next) {
-            (None, None, None) => Some(None),
-            (Some(Nonce(same)), Some(entries), next) => {
-                let alone = self.tells_no_facts() && self.target.is_none() && self.nonce.is_none();
-                alone.then(|| Some(Box::new(Roster { same, entries, next })))
-            }
-            (Some(_) | None, Some(_) | None, _) => None,
-        }
+        let Some(entries) = self.entries.take() else {
+            return (self.same.is_none() && self.next.is_none()).then_some(None);
+        };
+        let alone = self.tells_no_facts() && self.target.is_none() && self.nonce.is_none();
+        let same = self.same.map_or(0, |same| same.0);
+        alone.then(|| Some(Box::new(Roster { same, after: self.after, entries, next: self.next })))
     }
 
     fn tells_no_facts(&self) -> bool {

@@ -46,6 +46,7 @@ mod limits;
 mod link;
 mod message;
 mod node;
+mod page;
 mod peer;
 mod pull;
 mod receive;

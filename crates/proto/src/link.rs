@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::digest::LinkDigest;
 use crate::interface::Interface;
 use crate::limit::TokenBucket;
+use crate::page::{Newcomers, Pages};
 use crate::pull::Puller;
 use crate::time::Instant;
 use crate::timers::{Timer, Timers};
@@ -50,6 +51,12 @@ pub(crate) struct Link {
     /// Bounds the answers to searches of extended peers.
     pub(crate) answers: TokenBucket,
     pub(crate) puller: Puller,
+    /// What goes to the group of the table, and the bound on it.
+    pub(crate) pages: Pages,
+    pub(crate) page_bucket: TokenBucket,
+    pub(crate) newcomers: Newcomers,
+    /// When everybody on the link was last asked to answer.
+    pub(crate) roll_called: Option<Instant>,
     pub(crate) last_notify: Option<Instant>,
     pub(crate) last_base_search: Option<Instant>,
     /// How many more times a change is announced, counted down.
@@ -83,6 +90,10 @@ impl Link {
             elections: Vec::new(),
             answers: TokenBucket::new(ANSWERS),
             puller: Puller::default(),
+            pages: Pages::default(),
+            page_bucket: TokenBucket::new(config.page_rate),
+            newcomers: Newcomers::default(),
+            roll_called: None,
             last_notify: None,
             last_base_search: None,
             repeats_left: 0,

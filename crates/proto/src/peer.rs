@@ -183,8 +183,8 @@ pub struct Peer {
     pub(crate) rival: Option<Rival>,
     /// Number of the newest goodbye that was believed.
     pub(crate) goodbye: Option<(u64, u64)>,
-    /// What another peer told of it, epoch and number, while it was not heard itself in this run.
-    pub(crate) told: Option<(u64, u64)>,
+    /// The incarnation that another peer told of, while it was not heard itself in this run.
+    pub(crate) told: Option<u64>,
     /// What it adds to the digests.
     pub(crate) marks: Vec<Mark>,
     /// When the table looks at this row again.
@@ -222,9 +222,9 @@ impl Peer {
         addresses
     }
 
-    /// Epoch and number of the newest datagram that is known of it, by hearsay too.
-    pub(crate) fn newest(&self) -> (u64, u64) {
-        self.told.unwrap_or((self.epoch, self.sequence))
+    /// The newest incarnation that is known of it, by hearsay too.
+    pub(crate) fn newest_epoch(&self) -> u64 {
+        self.told.unwrap_or(self.epoch).max(self.epoch)
     }
 
     /// Whether the peer counts as one of the network's hosts.

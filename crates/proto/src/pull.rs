@@ -9,23 +9,22 @@
 //!    └─ digest differs: settle, look again, and pull from whoever still differs
 //! ```
 //!
-//! The answering side keeps nothing: each request says what its sender knows and where to go on. A request is as long as
-//! the longest answer, so nobody can use a host to multiply what he sends.
+//! A long pull goes on in several lanes at once, each asking another peer for its part of the identities. The answering
+//! side keeps nothing (`page.rs`): each request says what its sender knows and where to go on. A request is as long as the
+//! longest answer, so nobody can use a host to multiply what he sends.
 
 use std::net::SocketAddr;
-use std::ops::Bound;
 use std::time::Duration;
 
 use crate::announce::Detail;
-use crate::digest::{BUCKETS, Digest, LinkDigest, address_on, bucket_of};
-use crate::event::Datagram;
-use crate::frame::DATAGRAM_MAX;
+use crate::digest::{Digest, address_on};
 use crate::id::PeerId;
 use crate::learn::Arrival;
+use crate::link::Link;
 use crate::message::{Extension, Kind, Nonce};
 use crate::node::Node;
 use crate::peer::{Peer, PeerKey, State};
-use crate::roster::{BucketHashes, Entry, Pull, Roster};
+use crate::roster::{BucketHashes, Pull, Roster};
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -37,12 +36,15 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 const TRIES: u32 = 8;
 /// How many peers are asked in turn where the first ones are silent.
 const PEERS_TRIED_MAX: u32 = 3;
-/// Most pages of one pull, whatever the peer says: a full table has less.
+/// Most pages of one pull, whatever the peers say: a full table has less.
 const PAGES_MAX: u32 = 1_000;
+/// Most lanes of one pull, and the least number of pages that makes another one worth while.
+const LANES_MAX: usize = 8;
+const PAGES_A_LANE: f64 = 2.0;
 /// Least time for which a difference must last before it is repaired, so that what is under way arrives first.
-const SETTLE: Duration = Duration::from_millis(50);
+const SETTLE: Duration = Duration::from_millis(30);
 /// Spread of that, least and for each host of the network: many may see one difference at once.
-const SETTLE_SPREAD: Duration = Duration::from_millis(200);
+const SETTLE_SPREAD: Duration = Duration::from_millis(100);
 const SETTLE_SHARE: Duration = Duration::from_millis(1);
 /// Shortest and longest pause between two repairs; it doubles while they bring nothing.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -55,7 +57,7 @@ const LOOKERS: u32 = 3;
 pub(crate) struct Puller {
     current: Option<UnderWay>,
     /// Who differed, to be looked at when [`Timer::Repair`] fires.
-    differing: Option<PeerKey>,
+    differing: Option<(PeerKey, Digest)>,
     /// When the last pull ended, and this host's digest then.
     ended: Option<(Instant, Digest)>,
     pause: Duration,
@@ -89,56 +91,86 @@ impl Puller {
 /// One pull.
 #[derive(Debug)]
 struct UnderWay {
+    /// Who was found to differ; the lanes may ask others.
+    peer: PeerKey,
+    lanes: Vec<Lane>,
+    pages: u32,
+    peers_tried: u32,
+    round_trip: Option<Duration>,
+    gained: bool,
+    /// The digest that the newest page told.
+    theirs: Option<Digest>,
+}
+
+/// One part of the identities, asked for page by page.
+#[derive(Debug)]
+struct Lane {
     peer: PeerKey,
     to: SocketAddr,
     /// That of the page under way: a page that comes twice is taken once.
     nonce: Nonce,
     after: Option<PeerId>,
+    /// Where the next lane begins.
+    until: Option<PeerId>,
     tries: u32,
-    pages: u32,
-    peers_tried: u32,
     sent_at: Instant,
-    round_trip: Option<Duration>,
-    gained: bool,
+    due: Instant,
 }
 
 impl UnderWay {
-    fn timeout(&self) -> Duration {
-        let once = self.round_trip.map_or(FIRST_TIMEOUT, |time| TIMEOUT_MIN.max(time * 4));
-        once * (1 << (self.tries.saturating_sub(1) / 2).min(3))
+    fn timeout(round_trip: Option<Duration>, tries: u32) -> Duration {
+        let once = round_trip.map_or(FIRST_TIMEOUT, |time| TIMEOUT_MIN.max(time * 4));
+        once * (1 << (tries.saturating_sub(1) / 2).min(3))
+    }
+}
+
+impl Link {
+    fn plan_pull(&mut self) {
+        let lanes = self.puller.current.iter().flat_map(|pull| &pull.lanes);
+        match lanes.map(|lane| lane.due).min() {
+            Some(at) => self.timers.set(Timer::Pull, at),
+            None => self.timers.clear(Timer::Pull),
+        }
     }
 }
 
 impl Node {
     /// A peer told its digest by multicast.
-    pub(crate) fn compare(&mut self, arrival: Arrival, id: PeerId, digest: Digest) {
-        let key = PeerKey::Identity(id);
+    pub(crate) fn compare(&mut self, arrival: Arrival, extension: &Extension, digest: Digest) {
+        let (now, interface) = (arrival.now, arrival.interface);
+        let key = PeerKey::Identity(extension.id);
         let Some(peer) = self.table.get_mut(&key).filter(|peer| peer.state == State::Up) else { return };
-        let on_path =
-            |path: &&mut crate::peer::Path| path.interface == arrival.interface && path.address == arrival.from.ip();
+        let on_path = |path: &&mut crate::peer::Path| path.interface == interface && path.address == arrival.from.ip();
         if let Some(path) = peer.paths.iter_mut().find(on_path) {
             path.digest = Some(digest);
         }
-        let Some(link) = self.links.get(&arrival.interface) else { return };
+        let hosts = self.hosts();
+        let Some(link) = self.links.get(&interface) else { return };
         if digest == link.digest.known() {
             if link.digest.unheard_rows > 0 {
-                self.confirm_all(arrival.now, arrival.interface);
+                self.confirm_all(now, interface);
             }
-            return self.agree(arrival.now, arrival.interface);
+            return self.agree(now, interface);
         }
         if digest == link.digest.live() {
-            return self.agree(arrival.now, arrival.interface);
+            return self.agree(now, interface);
         }
         if link.puller.current.is_some() {
             return;
         }
-        if link.joined || arrival.now >= link.search_start + self.config.confirm_after {
-            return self.plan_repair(arrival.now, arrival.interface, key);
+        let joining = !link.joined && now < link.search_start + self.config.confirm_after;
+        if !joining {
+            return self.plan_repair(now, interface, (key, digest));
         }
-        if let Some(link) = self.links.get_mut(&arrival.interface) {
+        let stormy = link.newcomers.will_tell(now, hosts) || link.pages.others_tell(now);
+        if let Some(link) = self.links.get_mut(&interface) {
             link.differs = true;
         }
-        self.start_pull(arrival.now, arrival.interface, key, 1);
+        if stormy {
+            // Others will be told, or tell of themselves: what is missing then is asked for.
+            return self.plan_repair(now, interface, (key, digest));
+        }
+        self.start_pull(now, interface, key, 1);
     }
 
     fn agree(&mut self, now: Instant, interface: u32) {
@@ -150,31 +182,47 @@ impl Node {
         }
     }
 
-    fn plan_repair(&mut self, now: Instant, interface: u32, key: PeerKey) {
-        let spread = SETTLE_SPREAD.max(SETTLE_SHARE * u32::try_from(self.hosts()).unwrap_or(u32::MAX));
-        let settled = now + SETTLE + spread.mul_f64(self.random.f64());
+    /// Looks again in a while, at whoever of those that differ knows most.
+    fn plan_repair(&mut self, now: Instant, interface: u32, (key, theirs): (PeerKey, Digest)) {
+        let hosts = self.hosts();
+        let late = self.random.f64();
         let Some(link) = self.links.get_mut(&interface) else { return };
-        let planned = link.puller.differing.replace(key).is_some();
-        if !planned {
-            let own = link.digest.live();
-            link.puller.differing_since = now;
-            link.timers.set(Timer::Repair, settled.max(link.puller.not_before(own)));
+        let before = link.puller.differing.as_ref().map(|(_, digest)| digest.hosts);
+        if before.is_none_or(|hosts| theirs.hosts >= hosts) {
+            link.puller.differing = Some((key, theirs));
         }
+        if before.is_some() {
+            return;
+        }
+        link.puller.differing_since = now;
+        let at = if link.joined && !link.newcomers.will_tell(now, hosts) {
+            let spread = SETTLE_SPREAD.max(SETTLE_SHARE * u32::try_from(hosts).unwrap_or(u32::MAX));
+            (now + SETTLE + spread.mul_f64(late)).max(link.puller.not_before(link.digest.live()))
+        } else {
+            now + link.newcomers.quiet(hosts).mul_f64(0.5 + 0.5 * late)
+        };
+        link.timers.set(Timer::Repair, at);
     }
 
     /// The time to settle is over: pulls if the peer still differs, as far as it has told.
     pub(crate) fn fire_repair(&mut self, now: Instant, interface: u32) {
+        let hosts = self.hosts();
         let Some(link) = self.links.get_mut(&interface) else { return };
         link.timers.clear(Timer::Repair);
-        let Some(key) = link.puller.differing.take() else { return };
+        let Some((key, told)) = link.puller.differing.take() else { return };
         if link.puller.current.is_some() {
             return;
         }
+        if link.newcomers.will_tell(now, hosts) || link.pages.others_tell(now) {
+            // The table is just being told to all, or will be once all are there.
+            return self.plan_repair(now, interface, (key, told));
+        }
         let own = [link.digest.live(), link.digest.known()];
-        // Where another agrees meanwhile, it is the one that differs who lacks something and will ask for it. A few look
-        // all the same, because it may know more.
+        // Where the other knows less, or others agree meanwhile, it is the one that differs who lacks something and will
+        // ask for it. A few look all the same, because it may know somebody else.
         let since = link.puller.differing_since;
         let sure = link.puller.agreed.is_some_and(|(at, digest)| at > since && Some(&digest) == own.first());
+        let sure = sure || own.iter().all(|own| told.hosts < own.hosts);
         if sure && key.id().is_some_and(|id| self.rank_after(id, interface, LOOKERS) >= LOOKERS) {
             return;
         }
@@ -187,73 +235,134 @@ impl Node {
         }
     }
 
-    fn start_pull(&mut self, now: Instant, interface: u32, key: PeerKey, peers_tried: u32) {
-        let port = self.config.port;
-        let nonce = Nonce(self.random.u64(..));
+    /// A page that went to the group: it tells this host too if it lacks something.
+    pub(crate) fn hear_page(&mut self, arrival: Arrival, extension: &Extension, digest: Digest, roster: &Roster) {
+        let (now, interface) = (arrival.now, arrival.interface);
+        let source = PeerKey::Identity(extension.id);
+        if self.table.get(&source).is_none_or(|peer| peer.state != State::Up) {
+            return;
+        }
         let Some(link) = self.links.get_mut(&interface) else { return };
-        let address = self.table.get(&key).and_then(|peer| address_on(peer, &link.interface));
-        let Some(address) = address else { return };
-        let before = link.puller.current.take();
-        link.puller.current = Some(UnderWay {
-            peer: key,
-            to: SocketAddr::new(address, port),
-            nonce,
-            after: before.as_ref().and_then(|before| before.after),
-            tries: 0,
-            pages: before.as_ref().map_or(0, |before| before.pages),
-            peers_tried,
-            sent_at: now,
-            round_trip: None,
-            gained: before.is_some_and(|before| before.gained),
-        });
-        self.ask_for_page(now, interface);
+        link.pages.note(now, roster);
+        let to_all = extension.echo.is_none();
+        if to_all {
+            link.pages.heard_at = Some(now);
+            if roster.after.is_none() {
+                link.pages.begun_at = Some(now);
+            }
+        }
+        if let Some(pull) = &mut link.puller.current
+            && to_all
+        {
+            // What is under way to all need not be asked for.
+            for lane in &mut pull.lanes {
+                lane.due = lane.due.max(now + FIRST_TIMEOUT);
+            }
+            link.plan_pull();
+        }
+        if digest == link.digest.live() || digest == link.digest.known() {
+            return;
+        }
+        let gained = self.take_entries(now, interface, &source, roster);
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let complete = digest == link.digest.live();
+        if let Some(pull) = &mut link.puller.current {
+            pull.gained |= gained;
+            pull.theirs = Some(digest);
+            if complete {
+                self.end_pull(now, interface);
+            }
+        }
     }
 
-    /// Sends the request for the page that is due, or waits until the bound allows it.
-    fn ask_for_page(&mut self, now: Instant, interface: u32) {
+    fn start_pull(&mut self, now: Instant, interface: u32, key: PeerKey, peers_tried: u32) {
+        let Some(lane) = self.new_lane(now, interface, key.clone(), (None, None)) else { return };
         let Some(link) = self.links.get_mut(&interface) else { return };
-        let ready = link.unicast.ready_at();
-        let hashes = BucketHashes(std::array::from_fn(|bucket| link.digest.known_hash(bucket)));
-        let digest = link.digest.live();
-        let Some(pull) = &mut link.puller.current else { return };
-        if ready > now {
-            return link.timers.set(Timer::Pull, ready);
+        let gained = link.puller.current.take().is_some_and(|before| before.gained);
+        link.puller.current = Some(UnderWay {
+            peer: key,
+            lanes: vec![lane],
+            pages: 0,
+            peers_tried,
+            round_trip: None,
+            gained,
+            theirs: None,
+        });
+        self.fire_pull(now, interface);
+    }
+
+    fn new_lane(
+        &mut self,
+        now: Instant,
+        interface: u32,
+        peer: PeerKey,
+        (after, until): (Option<PeerId>, Option<PeerId>),
+    ) -> Option<Lane> {
+        let nonce = Nonce(self.random.u64(..));
+        let link = self.links.get(&interface)?;
+        let address = self.table.get(&peer).and_then(|peer| address_on(peer, &link.interface))?;
+        let to = SocketAddr::new(address, self.config.port);
+        Some(Lane { peer, to, nonce, after, until, tries: 0, sent_at: now, due: now })
+    }
+
+    /// Sends what is due: the requests for new pages, and again those for pages that did not come in time. Who stays
+    /// silent is left for another peer.
+    pub(crate) fn fire_pull(&mut self, now: Instant, interface: u32) {
+        loop {
+            let Some(link) = self.links.get_mut(&interface) else { return };
+            link.plan_pull();
+            let ready = link.unicast.ready_at();
+            let Some(pull) = &mut link.puller.current else { return };
+            let Some(index) = pull.lanes.iter().position(|lane| lane.due <= now) else { return };
+            let Some(lane) = pull.lanes.get_mut(index) else { return };
+            if ready > now {
+                // The bound on unicast: the timer comes back when it allows the next.
+                return link.timers.set(Timer::Pull, ready);
+            }
+            if lane.tries < TRIES {
+                lane.tries += 1;
+                lane.sent_at = now;
+                lane.due = now + UnderWay::timeout(pull.round_trip, lane.tries);
+                let request = (lane.to, lane.peer.id().copied(), lane.nonce, lane.after);
+                self.send_request(now, interface, request);
+                continue;
+            }
+            let (silent, range, tried) = (lane.peer.clone(), (lane.after, lane.until), pull.peers_tried);
+            pull.peers_tried += 1;
+            let other = self.another_peer(interface, &silent).filter(|_| tried < PEERS_TRIED_MAX);
+            let lane = other.and_then(|other| self.new_lane(now, interface, other, range));
+            let slot = self.links.get_mut(&interface).and_then(|link| link.puller.current.as_mut());
+            match (lane, slot.and_then(|pull| pull.lanes.get_mut(index))) {
+                (Some(lane), Some(slot)) => *slot = lane,
+                (Some(_) | None, Some(_) | None) => return self.end_pull(now, interface),
+            }
         }
-        pull.tries += 1;
-        pull.sent_at = now;
-        link.timers.set(Timer::Pull, now + pull.timeout());
+    }
+
+    fn send_request(
+        &mut self,
+        now: Instant,
+        interface: u32,
+        (to, target, nonce, after): (SocketAddr, Option<PeerId>, Nonce, Option<PeerId>),
+    ) {
+        let Some(link) = self.links.get(&interface) else { return };
+        let hashes = BucketHashes(std::array::from_fn(|bucket| link.digest.known_hash(bucket)));
         let detail = Detail {
-            target: pull.peer.id().copied(),
-            nonce: Some(pull.nonce),
-            digest: Some(digest),
-            pull: Some(Box::new(Pull { hashes, after: pull.after })),
+            target,
+            nonce: Some(nonce),
+            digest: Some(link.digest.live()),
+            pull: Some(Box::new(Pull { hashes, after })),
             brief: true,
             ..Detail::default()
         };
-        let to = pull.to;
         self.send_unicast(now, interface, to, (Kind::Search, detail), usize::MAX);
     }
 
-    /// A page did not come in time: asks again, then another peer, then nobody.
-    pub(crate) fn fire_pull(&mut self, now: Instant, interface: u32) {
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        link.timers.clear(Timer::Pull);
-        let Some(pull) = &link.puller.current else { return };
-        if pull.tries < TRIES {
-            return self.ask_for_page(now, interface);
-        }
-        let (silent, tried) = (pull.peer.clone(), pull.peers_tried);
-        match self.another_peer(interface, &silent).filter(|_| tried < PEERS_TRIED_MAX) {
-            Some(other) => self.start_pull(now, interface, other, tried + 1),
-            None => self.end_pull(now, interface, None),
-        }
-    }
-
-    /// Any peer of the link that was heard itself, but not that one.
+    /// Any peer that is up on the link, but not that one.
     fn another_peer(&mut self, interface: u32, silent: &PeerKey) -> Option<PeerKey> {
         let fits = |peer: &&Peer| {
-            let heard = |path: &crate::peer::Path| path.interface == interface && path.digest.is_some();
-            peer.key != *silent && peer.state == State::Up && peer.paths.iter().any(heard)
+            let there = peer.marks.iter().any(|mark| mark.interface == interface);
+            peer.key != *silent && peer.state == State::Up && there
         };
         let count = self.table.iter().filter(fits).count();
         if count == 0 {
@@ -263,114 +372,120 @@ impl Node {
         self.table.iter().filter(fits).nth(chosen).map(|peer| peer.key.clone())
     }
 
-    /// Takes a page, if it is the one that was asked for.
+    /// Takes a page, if it is one that was asked for.
     pub(crate) fn receive_page(&mut self, arrival: Arrival, extension: &Extension) {
         let (now, interface) = (arrival.now, arrival.interface);
         let Some(link) = self.links.get_mut(&interface) else { return };
         let Some(pull) = &mut link.puller.current else { return };
-        let asked = extension.echo == Some(pull.nonce)
-            && pull.peer.id() == Some(&extension.id)
-            && pull.to.ip() == arrival.from.ip();
-        let listed = self.table.get(&pull.peer).is_some_and(|peer| peer.state == State::Up);
-        if !asked || !listed {
+        let asked = |lane: &&Lane| {
+            extension.echo == Some(lane.nonce)
+                && lane.peer.id() == Some(&extension.id)
+                && lane.to.ip() == arrival.from.ip()
+        };
+        let Some(index) = pull.lanes.iter().position(|lane| asked(&lane)) else { return };
+        let Some(lane) = pull.lanes.get(index) else { return };
+        let source = lane.peer.clone();
+        if self.table.get(&source).is_none_or(|peer| peer.state != State::Up) {
             return;
         }
-        // A peer that does not know rosters answers as to any directed search.
-        let Some(roster) = &extension.roster else { return self.end_pull(now, interface, None) };
-        pull.round_trip = Some(now.since(pull.sent_at)).filter(|_| pull.tries == 1).or(pull.round_trip);
-        let (after, source) = (pull.after, pull.peer.clone());
-        let gained = self.take_page(now, interface, &source, roster, after);
+        let Some(roster) = &extension.roster else {
+            // A peer that does not know rosters answers as to any directed search.
+            return self.end_pull(now, interface);
+        };
+        if roster.after != lane.after {
+            return;
+        }
+        pull.round_trip = Some(now.since(lane.sent_at)).filter(|_| lane.tries == 1).or(pull.round_trip);
+        pull.theirs = extension.digest;
+        pull.pages += 1;
+        let gained = self.take_entries(now, interface, &source, roster);
+        self.judge_unlisted(now, interface, roster);
+        self.go_on(now, interface, index, (roster, gained));
+    }
+
+    /// Asks for the page after that one, or ends the lane.
+    fn go_on(&mut self, now: Instant, interface: u32, index: usize, (roster, gained): (&Roster, bool)) {
         let nonce = Nonce(self.random.u64(..));
         let Some(pull) = self.links.get_mut(&interface).and_then(|link| link.puller.current.as_mut()) else { return };
         pull.gained |= gained;
-        pull.pages += 1;
-        let further = roster.next.filter(|next| after.is_none_or(|after| *next > after) && pull.pages < PAGES_MAX);
-        if further.is_none() {
-            return self.end_pull(now, interface, extension.digest);
+        let in_time = pull.pages < PAGES_MAX;
+        let Some(lane) = pull.lanes.get_mut(index) else { return };
+        let onward = |next: &PeerId| {
+            lane.after.is_none_or(|after| *next > after) && lane.until.is_none_or(|until| *next < until) && in_time
+        };
+        let Some(next) = roster.next.filter(onward) else {
+            pull.lanes.swap_remove(index);
+            if pull.lanes.is_empty() {
+                return self.end_pull(now, interface);
+            }
+            return self.fire_pull(now, interface);
+        };
+        (lane.after, lane.nonce, lane.tries, lane.due) = (Some(next), nonce, 0, now);
+        if pull.pages == 1 {
+            self.open_lanes(now, interface, next);
         }
-        (pull.after, pull.nonce, pull.tries) = (further, nonce, 0);
-        self.ask_for_page(now, interface);
+        self.fire_pull(now, interface);
     }
 
-    fn end_pull(&mut self, now: Instant, interface: u32, theirs: Option<Digest>) {
+    /// Splits what the first page left into lanes: the identities are spread evenly, so how far a page got tells how many
+    /// there will be.
+    fn open_lanes(&mut self, now: Instant, interface: u32, next: PeerId) {
+        let start = prefix_of(&next);
+        let share = (start as f64 / u64::MAX as f64).max(0.001);
+        let lanes = ((1.0 - share) / share / PAGES_A_LANE).min(LANES_MAX as f64) as usize;
+        let width = (u64::MAX - start) / lanes.max(1) as u64;
+        let bounds: Vec<PeerId> = (1..lanes as u64).map(|lane| bound_at(start + lane * width)).collect();
+        let mut before: Option<PeerId> = None;
+        for (bound, until) in bounds.iter().zip(bounds.iter().skip(1).map(Some).chain([None])) {
+            let Some(pull) = self.links.get(&interface).and_then(|link| link.puller.current.as_ref()) else { return };
+            let first = pull.peer.clone();
+            let peer = self.another_peer(interface, &first).unwrap_or(first);
+            let lane = self.new_lane(now, interface, peer, (Some(*bound), until.copied()));
+            let Some(pull) = self.links.get_mut(&interface).and_then(|link| link.puller.current.as_mut()) else {
+                return;
+            };
+            if let (None, Some(first)) = (before, pull.lanes.first_mut()) {
+                first.until = Some(*bound);
+            }
+            before = Some(*bound);
+            pull.lanes.extend(lane);
+        }
+    }
+
+    fn end_pull(&mut self, now: Instant, interface: u32) {
         let Some(link) = self.links.get_mut(&interface) else { return };
         link.timers.clear(Timer::Pull);
         let Some(pull) = link.puller.current.take() else { return };
-        if theirs.is_some() {
+        if pull.theirs.is_some() {
             (link.joined, link.differs) = (true, false);
         }
-        if theirs == Some(link.digest.live()) {
-            link.puller.agreed = theirs.map(|digest| (now, digest));
+        if pull.theirs == Some(link.digest.live()) {
+            link.puller.agreed = pull.theirs.map(|digest| (now, digest));
         }
         let puller = &mut link.puller;
         puller.pause = if pull.gained { PAUSE_MIN } else { (puller.pause * 2).min(PAUSE_MAX) };
         puller.ended = Some((now, link.digest.live()));
-    }
-
-    /// Answers a request with one page; a request is never answered in any other way.
-    pub(crate) fn answer_pull(
-        &mut self,
-        arrival: Arrival,
-        datagram: &Datagram<'_>,
-        extension: &Extension,
-        pull: &Pull,
-    ) {
-        let Some(link) = self.links.get(&arrival.interface) else { return };
-        let digest = link.digest.live();
-        let longest = datagram.bytes.len().min(DATAGRAM_MAX);
-        let detail = Detail { echo: extension.nonce, digest: Some(digest), brief: true, ..Detail::default() };
-        // What the page is without its entries, at its longest.
-        let mut roster = Roster { same: same_buckets(&link.digest, &pull.hashes), entries: Vec::new(), next: None };
-        let most = Roster { next: Some(extension.id), ..roster.clone() };
-        let frame = Detail { roster: Some(Box::new(most)), ..detail.clone() };
-        let Some(frame) = self.length_of(arrival.now, arrival.interface, Kind::Notify, frame) else { return };
-        let mut room = longest.saturating_sub(frame);
-        self.fill(&mut roster, arrival.interface, (extension.id, pull.after), &mut room);
-        let detail = Detail { roster: Some(Box::new(roster)), ..detail };
-        let to = SocketAddr::new(arrival.from.ip(), self.config.port);
-        self.send_unicast(arrival.now, arrival.interface, to, (Kind::Notify, detail), longest);
-    }
-
-    fn fill(&self, roster: &mut Roster, interface: u32, (asker, after): (PeerId, Option<PeerId>), room: &mut usize) {
-        let Some(link) = self.links.get(&interface) else { return };
-        let start = after.map(PeerKey::Identity);
-        let from = start.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        for peer in self.table.range((from, Bound::Unbounded)) {
-            let PeerKey::Identity(id) = peer.key else { break };
-            let told = peer.state == State::Up
-                && id != asker
-                && peer.marks.iter().any(|mark| mark.interface == interface)
-                && !roster.is_same(bucket_of(&id));
-            let Some(entry) = told.then(|| entry_of(peer, id, &link.interface)).flatten() else { continue };
-            if !roster.push(entry, room) {
-                roster.next = roster.entries.last().map(|entry| entry.id);
-                return;
-            }
+        let Some(theirs) = pull.theirs.filter(|theirs| *theirs != link.digest.live()) else { return };
+        // Something changed meanwhile, or a page did not tell all: the next look decides.
+        let path = |peer: &mut Peer| {
+            peer.paths.iter_mut().find(|path| path.interface == interface).map(|path| path.digest = Some(theirs))
+        };
+        if self.table.get_mut(&pull.peer).and_then(path).is_some() {
+            self.plan_repair(now, interface, (pull.peer, theirs));
         }
     }
 }
 
-fn same_buckets(digest: &LinkDigest, hashes: &BucketHashes) -> u64 {
-    let mut roster = Roster { same: 0, entries: Vec::new(), next: None };
-    for (bucket, hash) in hashes.0.iter().enumerate().take(BUCKETS) {
-        if digest.live_hash(bucket) == *hash {
-            roster.set_same(bucket);
-        }
-    }
-    roster.same
+/// The first eight bytes of an identity as a number.
+fn prefix_of(id: &PeerId) -> u64 {
+    id.as_bytes().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
-fn entry_of(peer: &Peer, id: PeerId, interface: &crate::interface::Interface) -> Option<Entry> {
-    let (epoch, sequence) = peer.newest();
-    Some(Entry {
-        id,
-        epoch: epoch.max(1),
-        sequence,
-        time_to_live: u32::try_from(peer.time_to_live.as_secs()).ok()?.max(1),
-        address: address_on(peer, interface)?,
-        http_port: peer.http_port,
-        https_port: peer.https_port,
-        name: peer.name.clone(),
-        facts: peer.facts.clone(),
-    })
+/// The greatest identity that begins with that number.
+fn bound_at(prefix: u64) -> PeerId {
+    let mut bytes = [u8::MAX; 32];
+    for (slot, byte) in bytes.iter_mut().zip(prefix.to_be_bytes()) {
+        *slot = byte;
+    }
+    PeerId::from_bytes(bytes)
 }

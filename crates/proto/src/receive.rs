@@ -12,7 +12,7 @@ use crate::event::{Cause, Datagram, Event, Lane};
 use crate::learn::Arrival;
 use crate::message::{Extension, Info, Kind, Message};
 use crate::node::Node;
-use crate::peer::{PeerKey, Reason};
+use crate::peer::{Peer, PeerKey, Reason};
 use crate::time::Instant;
 
 /// The time to live of a unicast datagram that has crossed no router (RFC 5082).
@@ -155,11 +155,16 @@ impl Node {
 
     fn receive_search(&mut self, arrival: Arrival, datagram: &Datagram<'_>, message: &Message) {
         let settled = self.is_settled(arrival.now, arrival.interface);
+        let extension = message.info.extension.as_ref();
+        let is_up = |node: &Self, id| node.table.get(&PeerKey::Identity(id)).is_some_and(Peer::is_live);
+        let newcomer = extension.map(|extension| extension.id).filter(|id| !is_up(self, *id));
         self.learn(arrival, message);
         if self.config.observer {
             return;
         }
-        let extension = message.info.extension.as_ref();
+        if newcomer.is_some() {
+            self.note_newcomer(arrival.now, arrival.interface);
+        }
         if extension.and_then(|extension| extension.target).is_some_and(|target| target != self.identity.id) {
             return;
         }
@@ -179,7 +184,14 @@ impl Node {
             (Lane::Group, Some(nonce), Some(extension)) if self.profile.name.as_str().len() <= TOLD_NAME_MAX => {
                 self.stand_for_answer(arrival, extension.id, nonce, settled);
             }
-            (Lane::Group | Lane::Unicast, _, _) => self.plan_answer(arrival.now, arrival.interface),
+            (Lane::Group | Lane::Unicast, _, _) => {
+                if let Some(link) = self.links.get_mut(&arrival.interface)
+                    && datagram.lane == Lane::Group
+                {
+                    link.roll_called = Some(arrival.now);
+                }
+                self.plan_answer(arrival.now, arrival.interface);
+            }
         }
     }
 
@@ -207,7 +219,10 @@ impl Node {
         match (lane, extension.digest) {
             (Lane::Group, Some(digest)) => {
                 self.hear_answer(arrival.interface, digest);
-                self.compare(arrival, extension.id, digest);
+                if let Some(roster) = &extension.roster {
+                    self.hear_page(arrival, extension, digest, roster);
+                }
+                self.compare(arrival, extension, digest);
             }
             (Lane::Group, None) => {}
             (Lane::Unicast, _) => self.receive_page(arrival, extension),
@@ -221,10 +236,12 @@ impl Node {
         };
         let believed = self.table.get(&key).is_some_and(|peer| match &info.extension {
             Some(extension) => {
-                let (epoch, sequence) = peer.newest();
-                let leap = extension.sequence.checked_sub(sequence);
-                let numbered = leap.is_some_and(|leap| (1..GOODBYE_LEAP_MAX).contains(&leap));
-                epoch == extension.epoch && numbered && peer.paths.iter().any(|path| path.address == info.address)
+                let leap = extension.sequence.checked_sub(peer.sequence);
+                // Of a peer that was only told of, no number is known.
+                let numbered = peer.told.is_some() || leap.is_some_and(|leap| (1..GOODBYE_LEAP_MAX).contains(&leap));
+                peer.newest_epoch() == extension.epoch
+                    && numbered
+                    && peer.paths.iter().any(|path| path.address == info.address)
             }
             None => arrival.from.ip() == info.address,
         });

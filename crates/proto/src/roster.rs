@@ -11,11 +11,11 @@ use crate::digest::{BUCKETS, TOLD_NAME_MAX};
 use crate::frame::DATAGRAM_MAX;
 use crate::id::{PeerId, letter_of, six_bits};
 use crate::info::unicast;
-use crate::message::{Facts, INTEGER_MAX, TIME_TO_LIVE_MAX};
-use crate::text::{Fact, HostName};
+use crate::message::INTEGER_MAX;
+use crate::text::HostName;
 
-/// Longest entry in bytes: a string of the wire.
-const ENTRY_MAX: usize = 256;
+/// The ports of the request, which nearly every host has: an entry leaves them out.
+const USUAL_PORTS: (u16, u16) = (8000, 8001);
 /// Most entries of one page: with all other members they stay within the limit on members.
 const ENTRIES_MAX: usize = 30;
 /// Bytes of one half of the bucket hashes; in text they must fit a string.
@@ -34,11 +34,13 @@ pub struct Pull {
     pub after: Option<PeerId>,
 }
 
-/// A page of the answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A page of what a host knows: the answer to a request, or a part of an answer to a search.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Roster {
     /// `same`: the buckets whose hashes agree, which are left out. The greatest bit is bucket 0.
     pub same: u64,
+    /// `from`: the page begins after this identity.
+    pub after: Option<PeerId>,
     /// `roster`: hosts of the other buckets, in the order of their identities.
     pub entries: Vec<Entry>,
     /// `next`: there is more after this identity, the last one of this page.
@@ -56,10 +58,6 @@ pub struct Entry {
     pub id: PeerId,
     /// Its incarnation.
     pub epoch: u64,
-    /// Number of the newest datagram that was heard of it.
-    pub sequence: u64,
-    /// How long it may be silent, in seconds.
-    pub time_to_live: u32,
     /// Its address on the link.
     pub address: IpAddr,
     /// Where its console answers HTTP.
@@ -68,8 +66,6 @@ pub struct Entry {
     pub https_port: u16,
     /// Its name.
     pub name: HostName,
-    /// What it tells of itself. Left out where the entry would be too long.
-    pub facts: Facts,
 }
 
 impl fmt::Debug for BucketHashes {
@@ -138,17 +134,14 @@ impl FromStr for HashHalf {
 }
 
 impl fmt::Display for Entry {
-    /// Twelve fields with commas between; a fact that is absent is empty.
+    /// Five fields with commas between; the ports are `HTTP/HTTPS`, and empty where they are the usual ones.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, epoch, sequence, time_to_live, address, http_port, https_port, name, facts } = self;
-        write!(out, "{id},{epoch},{sequence},{time_to_live},{address},{http_port},{https_port},{name}")?;
-        for fact in [&facts.version, &facts.server_root, &facts.architecture, &facts.hypervisor] {
-            match fact {
-                Some(fact) => write!(out, ",{fact}")?,
-                None => out.write_char(',')?,
-            }
+        let Self { id, epoch, address, http_port, https_port, name } = self;
+        write!(out, "{id},{epoch},{address},")?;
+        if (*http_port, *https_port) != USUAL_PORTS {
+            write!(out, "{http_port}/{https_port}")?;
         }
-        Ok(())
+        write!(out, ",{name}")
     }
 }
 
@@ -159,36 +152,31 @@ impl FromStr for Entry {
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut fields = text.split(',');
         let mut field = || fields.next().ok_or(());
-        let entry = Self {
-            id: field()?.parse().map_err(drop)?,
-            epoch: integer(field()?, 1, INTEGER_MAX)?,
-            sequence: integer(field()?, 0, INTEGER_MAX)?,
-            time_to_live: narrow(integer(field()?, 1, u64::from(TIME_TO_LIVE_MAX))?)?,
-            address: unicast(field()?).ok_or(())?,
-            http_port: narrow(integer(field()?, 1, u64::from(u16::MAX))?)?,
-            https_port: narrow(integer(field()?, 1, u64::from(u16::MAX))?)?,
-            name: name(field()?)?,
-            facts: Facts {
-                version: fact(field()?)?,
-                server_root: fact(field()?)?,
-                architecture: fact(field()?)?,
-                hypervisor: fact(field()?)?,
-            },
-        };
-        if fields.next().is_none() { Ok(entry) } else { Err(()) }
+        let id = field()?.parse().map_err(drop)?;
+        let epoch = integer(field()?, 1, INTEGER_MAX)?;
+        let address = unicast(field()?).ok_or(())?;
+        let (http_port, https_port) = ports(field()?)?;
+        let name = name(field()?)?;
+        if fields.next().is_some() {
+            return Err(());
+        }
+        Ok(Self { id, epoch, address, http_port, https_port, name })
     }
 }
 
-impl Entry {
-    /// The text of the entry, without facts where they would make it too long.
-    fn text(&self) -> String {
-        let text = self.to_string();
-        if text.len() <= ENTRY_MAX { text } else { Self { facts: Facts::default(), ..self.clone() }.to_string() }
+/// Two ports with a slash between, or nothing for the usual ones, so that no two texts mean one pair.
+fn ports(text: &str) -> Result<(u16, u16), ()> {
+    if text.is_empty() {
+        return Ok(USUAL_PORTS);
     }
+    let (http, https) = text.split_once('/').ok_or(())?;
+    let port = |text| integer(text, 1, u64::from(u16::MAX)).and_then(narrow);
+    let ports = (port(http)?, port(https)?);
+    if ports == USUAL_PORTS { Err(()) } else { Ok(ports) }
 }
 
 /// A plain decimal number without leading zeros.
-fn integer(text: &str, least: u64, greatest: u64) -> Result<u64, ()> {
+pub(crate) fn integer(text: &str, least: u64, greatest: u64) -> Result<u64, ()> {
     let digits = (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
         return Err(());
@@ -196,17 +184,13 @@ fn integer(text: &str, least: u64, greatest: u64) -> Result<u64, ()> {
     text.parse().ok().filter(|number| (least..=greatest).contains(number)).ok_or(())
 }
 
-fn narrow<T: TryFrom<u64>>(number: u64) -> Result<T, ()> {
+pub(crate) fn narrow<T: TryFrom<u64>>(number: u64) -> Result<T, ()> {
     T::try_from(number).map_err(|_| ())
 }
 
 fn name(text: &str) -> Result<HostName, ()> {
     let name: HostName = text.parse().map_err(drop)?;
     if name.as_str() == text && text.len() <= TOLD_NAME_MAX { Ok(name) } else { Err(()) }
-}
-
-fn fact(text: &str) -> Result<Option<Fact>, ()> {
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(drop) }
 }
 
 impl Pull {
@@ -237,9 +221,15 @@ impl Pull {
 
 impl Roster {
     pub(crate) fn write(&self, body: &mut String) {
-        let _ = write!(body, r#","same":"{:016x}","roster":["#, self.same);
+        if self.same != 0 {
+            let _ = write!(body, r#","same":"{:016x}""#, self.same);
+        }
+        if let Some(after) = &self.after {
+            let _ = write!(body, r#","from":"{after}""#);
+        }
+        body.push_str(r#","roster":["#);
         for (index, entry) in self.entries.iter().enumerate() {
-            let _ = write!(body, r#"{}"{}""#, if index == 0 { "" } else { "," }, entry.text());
+            let _ = write!(body, r#"{}"{entry}""#, if index == 0 { "" } else { "," });
         }
         body.push(']');
         if let Some(next) = &self.next {
@@ -249,8 +239,6 @@ impl Roster {
 
     /// Takes one more entry if the page then still fits `room` bytes; the page's frame is the caller's.
     pub(crate) fn push(&mut self, entry: Entry, room: &mut usize) -> bool {
-        let entry =
-            if entry.to_string().len() <= ENTRY_MAX { entry } else { Entry { facts: Facts::default(), ..entry } };
         let length = entry.to_string().len() + 3;
         if length > *room || self.entries.len() >= ENTRIES_MAX {
             return false;
@@ -275,25 +263,30 @@ impl Roster {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8,3,7,30,10.0.0.9,8000,8001,kvm-9,0.1.0,,x86_64,kvm";
+    const TEXT: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8,3,10.0.0.9,80/443,kvm-9";
 
     #[test]
     fn an_entry_is_read_and_written_in_one_form() {
         let entry: Entry = TEXT.parse().unwrap();
-        assert_eq!((entry.to_string().as_str(), entry.facts.server_root), (TEXT, None));
+        assert_eq!((entry.to_string().as_str(), entry.https_port), (TEXT, 443));
+        let usual: Entry = TEXT.replace("80/443", "").parse().unwrap();
+        assert_eq!((usual.http_port, usual.https_port), USUAL_PORTS);
+        assert_eq!(usual.to_string(), TEXT.replace("80/443", ""));
         for (part, other) in [
-            (",3,7", ",03,7"),
+            (",3,", ",03,"),
             (",3,", ",0,"),
-            (",30,", ",0,"),
-            (",30,", ",86401,"),
+            (",3,", ",,"),
             ("10.0.0.9", "224.0.0.1"),
             ("10.0.0.9", "10.0.0.09"),
-            ("8001", "65536"),
+            ("80/443", "8000/8001"),
+            ("80/443", "80"),
+            ("80/443", "0/443"),
+            ("80/443", "80/65536"),
+            ("80/443", "080/443"),
             ("kvm-9", "KVM-9"),
             ("kvm-9", ""),
-            ("0.1.0", "<b>"),
-            (",kvm-9,0.1.0,", ",kvm-9,"),
-            ("x86_64,kvm", "x86_64,kvm,"),
+            ("kvm-9", "kvm-9,"),
+            ("kvm-9", "<b>"),
         ] {
             let text = TEXT.replacen(part, other, 1);
             assert_ne!(text, TEXT);
@@ -316,7 +309,7 @@ mod tests {
 
     #[test]
     fn buckets_have_their_bits() {
-        let mut roster = Roster { same: 0, entries: Vec::new(), next: None };
+        let mut roster = Roster::default();
         roster.set_same(0);
         roster.set_same(63);
         assert_eq!(roster.same, 1 << 63 | 1);

@@ -13,6 +13,8 @@ pub enum Timer {
     Elected,
     /// A page of another's table did not come in time.
     Pull,
+    /// The next page of the table is to go to the group.
+    Page,
     /// Another's table differed from this host's a while ago.
     Repair,
     /// This host changed, or has to contradict, and says so again.
@@ -33,6 +35,7 @@ impl Timer {
             Self::Answer => "answer",
             Self::Elected => "elected",
             Self::Pull => "pull",
+            Self::Page => "page",
             Self::Repair => "repair",
             Self::Announce => "announce",
             Self::Heartbeat => "heartbeat",
@@ -43,11 +46,12 @@ impl Timer {
 }
 
 /// The timers that each link has for itself.
-const LINK_TIMERS: [Timer; 8] = [
+const LINK_TIMERS: [Timer; 9] = [
     Timer::Search,
     Timer::Answer,
     Timer::Elected,
     Timer::Pull,
+    Timer::Page,
     Timer::Repair,
     Timer::Announce,
     Timer::Heartbeat,

@@ -108,7 +108,8 @@ fn pull_summary(pull: &Pull) -> String {
 fn roster_summary(roster: &Roster) -> String {
     let entries: Vec<String> = roster.entries.iter().map(ToString::to_string).collect();
     let next = roster.next.map(|next| format!(" next={next}")).unwrap_or_default();
-    format!("same={:016x} roster={}{next}", roster.same, entries.join("/"))
+    let after = roster.after.map(|after| format!(" from={after}")).unwrap_or_default();
+    format!("same={:016x}{after} roster={}{next}", roster.same, entries.join(" "))
 }
 
 #[test]

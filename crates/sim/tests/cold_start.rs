@@ -11,7 +11,9 @@ fn cold_start(seed: u64, hosts: usize, spread: std::time::Duration) -> Result<()
     // The searches of the first seconds and one answer a second for all who asked.
     world.run_for(seconds(8))?;
     let most = all.iter().map(|host| world.tally(*host).multicasts()).max().unwrap_or(0);
-    assert!(most <= 10, "one host sent {most} multicast packets");
+    // One of them may have told the table to all, ten hosts a page, twice.
+    let pages = 2 * hosts as u64 / 10;
+    assert!(most <= 10 + pages, "one host sent {most} multicast packets");
     let all_sent = world.total().multicasts();
     assert!(all_sent <= 3 * hosts as u64, "{all_sent} multicast packets of {hosts} hosts");
     world.check_at_rest()

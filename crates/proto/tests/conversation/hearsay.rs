@@ -2,21 +2,18 @@
 
 use std::net::IpAddr;
 
-use kimchi_peers_proto::{Cause, Change, Digest, Entry, Facts, Kind, Message, Roster, State};
+use kimchi_peers_proto::{Cause, Change, Digest, Entry, Kind, Message, Roster, State};
 
 use crate::lan::{Lan, address, extended, id, key, millis, secs, with};
 
-fn entry(number: u8, sequence: u64) -> Entry {
+fn entry(number: u8, epoch: u64) -> Entry {
     Entry {
         id: id(number),
-        epoch: 5,
-        sequence,
-        time_to_live: 30,
+        epoch,
         address: address(number),
         http_port: 8000,
         https_port: 8001,
         name: format!("kvm-{number}").parse().unwrap(),
-        facts: Facts::default(),
     }
 }
 
@@ -29,7 +26,7 @@ fn told(entries: Vec<Entry>) -> Lan {
 }
 
 fn tell(lan: &mut Lan, number: u64, entries: Vec<Entry>) {
-    let hello = with(extended(Kind::Notify, 9, number), |extension| extension.digest = Some(Digest(number)));
+    let hello = with(extended(Kind::Notify, 9, number), |extension| extension.digest = Some(Digest { sum: number, hosts: 9 }));
     lan.group(0, 9, &hello);
     lan.run(millis(1));
     let request = lan.sent.iter().rfind(|sent| sent.extension().pull.is_some()).expect("a request").clone();
@@ -41,7 +38,7 @@ fn page(request: &Message, sequence: u64, entries: Vec<Entry>) -> Message {
     let nonce = request.info.extension.as_ref().unwrap().nonce;
     with(extended(Kind::Notify, 9, sequence), |extension| {
         extension.echo = nonce;
-        extension.roster = Some(Box::new(Roster { same: 0, entries, next: None }));
+        extension.roster = Some(Box::new(Roster { entries, ..Roster::default() }));
     })
 }
 
@@ -81,8 +78,6 @@ fn a_liar_changes_nobody_and_adds_nobody_that_cannot_be() {
         elsewhere(31, [192, 0, 2, 1].into()),
         elsewhere(32, address(255)),
         elsewhere(33, [127, 0, 0, 1].into()),
-        // Out of order, so it is not read.
-        entry(10, 1),
     ];
     tell(&mut lan, 1, lies);
     assert_eq!(lan.hosts[0].node.table().len(), 2, "the liar and whom it lies about");
@@ -107,6 +102,6 @@ fn a_goodbye_is_not_undone_by_who_missed_it() {
     lan.start(1);
     lan.group(0, 20, &extended(Kind::Notify, 20, 3));
     lan.group(0, 20, &extended(Kind::Quit, 20, 4));
-    tell(&mut lan, 1, vec![entry(20, 4)]);
+    tell(&mut lan, 1, vec![entry(20, 5)]);
     assert_eq!(lan.state(0, 20), Some(State::Down));
 }

@@ -136,13 +136,20 @@ fn no_busy_loop(step: &Step<'_>) -> Result<(), String> {
 
 /// Whether this is a directed search to `host`.
 fn asks(output: &Output, host: std::net::IpAddr) -> bool {
-    let Output::Send { to, bytes, .. } = output else { return false };
-    let is_search = Message::decode(bytes).is_ok_and(|message| message.kind == Kind::Search);
-    is_search && to.ip() == host
+    let Output::Send { to, .. } = output else { return false };
+    is_search(output) && to.ip() == host
 }
 
+fn is_search(output: &Output) -> bool {
+    let Output::Send { bytes, .. } = output else { return false };
+    Message::decode(bytes).is_ok_and(|message| message.kind == Kind::Search)
+}
+
+/// Most searches that a page may cause: its entries are asked for themselves, or the pages after it.
+const SEARCHES_AFTER_A_PAGE: usize = 30;
+
 /// Hearing a `notify` makes nobody speak to others: neither at once nor by an answer planned for later. All that it may
-/// cause is one directed search, to the host that sent it.
+/// cause is one directed search, to the host that sent it; a page may make its reader ask more.
 fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
     let was_due = step.waited.is_some_and(|(until, _)| until <= step.now);
@@ -150,7 +157,13 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
         return Ok(());
     }
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
-    if sent().count() > 1 || !sent().all(|output| asks(output, packet.from.ip())) {
+    let page = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.roster).is_some();
+    if page {
+        let asks_only = sent().all(|output| is_search(output)) && sent().count() <= SEARCHES_AFTER_A_PAGE;
+        if !asks_only {
+            return Err("it answered a page".to_owned());
+        }
+    } else if sent().count() > 1 || !sent().all(|output| asks(output, packet.from.ip())) {
         return Err("it answered a notify at once".to_owned());
     }
     let sooner = |until: Instant| step.waited.is_none_or(|(before, _)| until < before);

@@ -18,7 +18,19 @@ pub struct Sent {
     /// Epoch and number of the newest datagram.
     pub newest: (u64, u64),
     goodbyes: BTreeMap<u32, u32>,
-    levels: BTreeMap<(u32, bool), Level>,
+    levels: BTreeMap<(u32, Lane), Level>,
+}
+
+/// What is bounded for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Group,
+    Pages,
+    Unicast,
+}
+
+fn both(one: Rate, other: Rate) -> Rate {
+    Rate { per_second: one.per_second + other.per_second, burst: one.burst + other.burst }
 }
 
 /// By how much the most demanding window that ends now exceeds the sustained rate.
@@ -57,7 +69,8 @@ impl Sent {
         let message = canonical(bytes)?;
         self.is_own_word(step, &message, interface, from)?;
         destination_is_right(step, interface, to)?;
-        self.within_bounds(step, interface, to, message.kind)
+        let page = message.info.extension.is_some_and(|extension| extension.roster.is_some());
+        self.within_bounds(step, interface, (to, page), message.kind)
     }
 
     fn is_own_word(&mut self, step: &Step<'_>, message: &Message, interface: u32, from: IpAddr) -> Result<(), String> {
@@ -81,7 +94,13 @@ impl Sent {
         Ok(())
     }
 
-    fn within_bounds(&mut self, step: &Step<'_>, interface: u32, to: SocketAddr, kind: Kind) -> Result<(), String> {
+    fn within_bounds(
+        &mut self,
+        step: &Step<'_>,
+        interface: u32,
+        (to, page): (SocketAddr, bool),
+        kind: Kind,
+    ) -> Result<(), String> {
         let group = to.ip().is_multicast();
         if kind == Kind::Quit {
             let said = self.goodbyes.entry(interface).or_insert(0);
@@ -89,8 +108,13 @@ impl Sent {
             return if *said > GOODBYES { Err(format!("it said goodbye {said} times")) } else { Ok(()) };
         }
         let config = &step.host.config;
-        let rate = if group { config.multicast_rate } else { config.unicast_rate };
-        let level = self.levels.entry((interface, group)).or_default();
+        let (rate, lane) = match (group, page) {
+            // An answer carries a page too, and goes by the other bound.
+            (true, true) => (both(config.page_rate, config.multicast_rate), Lane::Pages),
+            (true, false) => (config.multicast_rate, Lane::Group),
+            (false, _) => (config.unicast_rate, Lane::Unicast),
+        };
+        let level = self.levels.entry((interface, lane)).or_default();
         if level.add(step.now, rate) {
             return Ok(());
         }
