@@ -104,6 +104,7 @@ fn the_numbers_are_those_of_the_configuration() {
         ("forget_after", written(config.forget_after)),
         ("multicast_rate", rate(config.multicast_rate)),
         ("unicast_rate", rate(config.unicast_rate)),
+        ("page_rate", rate(config.page_rate)),
         ("peers_max", config.peers_max.to_string()),
         ("base_peers_max", config.base_peers_max.to_string()),
     ];
