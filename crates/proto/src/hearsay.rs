@@ -12,7 +12,7 @@ use crate::event::{Cause, Change};
 use crate::id::PeerId;
 use crate::message::Nonce;
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::roster::{Entry, Roster};
 use crate::time::Instant;
 
@@ -45,20 +45,21 @@ impl Node {
         if self.links.get(&interface).is_some_and(|link| link.digest.unheard_rows > 0) {
             self.judge_unheard(now, interface, roster, after);
         }
+        if let Some((first, last)) = covered(roster, after) {
+            let range = (first.as_ref().map_or(Bound::Unbounded, Bound::Excluded), last.as_ref().map_or(Bound::Unbounded, Bound::Included));
+            self.judge_unlisted(now, interface, (roster, source), range);
+        }
         gained
     }
 
     /// Rows of the last run in the part of the table that a page covers: confirmed where the peer's bucket is the same,
     /// else doubted now, since the peer would have told of them.
     fn judge_unheard(&mut self, now: Instant, interface: u32, roster: &Roster, after: Option<PeerId>) {
-        let (first, last) = (after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
+        let Some((first, last)) = covered(roster, after) else { return };
         let range = (
             first.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
             last.as_ref().map_or(Bound::Unbounded, Bound::Included),
         );
-        if first.is_some() && last.is_some() && first >= last {
-            return;
-        }
         for key in self.unheard_on(interface, range) {
             if key.id().is_some_and(|id| roster.is_same(bucket_of(id))) {
                 self.confirm(now, interface, &key);
@@ -151,6 +152,7 @@ impl Node {
             state_since: now,
             last_heard: None,
             round_trip: None,
+            reach: Reach::Both,
             conflict: None,
             epoch_since: now,
             probe: None,
@@ -228,6 +230,13 @@ impl Node {
         self.emit_peer(key, Change::Changed, Cause::Told);
         true
     }
+}
+
+/// The part of the table that a page after `after` covers; `None` where it covers nothing.
+fn covered(roster: &Roster, after: Option<PeerId>) -> Option<(Option<PeerKey>, Option<PeerKey>)> {
+    let (first, last) = (after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
+    let nothing = first.is_some() && last.is_some() && first >= last;
+    (!nothing).then_some((first, last))
 }
 
 fn told_path(interface: u32, entry: &Entry) -> Path {

@@ -8,7 +8,7 @@ use crate::event::{Cause, Change};
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reach, Reason, Rival, State};
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
@@ -45,17 +45,21 @@ impl Node {
         if self.table.get(&clone).is_some() { clone } else { PeerKey::Identity(id) }
     }
 
-    /// Takes what `message` says of its sender into the table.
-    pub(crate) fn learn(&mut self, arrival: Arrival, message: &Message) {
+    /// Takes what `message` says of its sender into the table. Tells whether it is a proof that an extended peer lives:
+    /// what was known already is none.
+    pub(crate) fn learn(&mut self, arrival: Arrival, message: &Message) -> bool {
         match &message.info.extension {
             // A lifetime of zero only asks.
-            Some(extension) if extension.time_to_live == 0 => {}
+            Some(extension) if extension.time_to_live == 0 => false,
             Some(extension) => self.learn_extended(arrival, message, extension),
-            None => self.learn_base(arrival, message),
+            None => {
+                self.learn_base(arrival, message);
+                false
+            }
         }
     }
 
-    fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) {
+    fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) -> bool {
         let key = self.key_of(extension.id, arrival.from.ip());
         let order = self.table.get(&key).map_or(Order::Fresh, |peer| order_of(peer, arrival, extension));
         match order {
@@ -64,6 +68,7 @@ impl Node {
             Order::Stale => self.drop_datagram(arrival.now, Drop::Stale, arrival.from),
             Order::Rival => self.suspect_clone(arrival, &key, message, extension),
         }
+        matches!(order, Order::Fresh | Order::PathOnly)
     }
 
     fn learn_base(&mut self, arrival: Arrival, message: &Message) {
@@ -146,8 +151,8 @@ impl Node {
                 peer.epoch_since = arrival.now;
             }
             (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
-            // A directed search and its answer leave the facts out.
-            if extension.echo.is_none() && extension.target.is_none() && peer.facts != extension.facts {
+            // A directed search, its answer and what is said of others leave the facts out.
+            if extension.is_full() && peer.facts != extension.facts {
                 peer.facts = extension.facts.clone();
                 changed = true;
             }
@@ -261,6 +266,7 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         state_since: now,
         last_heard: None,
         round_trip: None,
+        reach: Reach::Both,
         conflict: None,
         epoch_since: now,
         probe: None,

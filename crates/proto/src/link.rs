@@ -9,6 +9,7 @@ use crate::digest::LinkDigest;
 use crate::interface::Interface;
 use crate::limit::TokenBucket;
 use crate::pull::Puller;
+use crate::ring::Ring;
 use crate::time::Instant;
 use crate::timers::{Timer, Timers};
 
@@ -50,6 +51,7 @@ pub(crate) struct Link {
     /// Bounds the answers to searches of extended peers.
     pub(crate) answers: TokenBucket,
     pub(crate) puller: Puller,
+    pub(crate) ring: Ring,
     pub(crate) last_notify: Option<Instant>,
     pub(crate) last_base_search: Option<Instant>,
     /// How many more times a change is announced, counted down.
@@ -83,6 +85,7 @@ impl Link {
             elections: Vec::new(),
             answers: TokenBucket::new(ANSWERS),
             puller: Puller::default(),
+            ring: Ring::default(),
             last_notify: None,
             last_base_search: None,
             repeats_left: 0,

@@ -188,7 +188,7 @@ impl Entry {
 }
 
 /// A plain decimal number without leading zeros.
-fn integer(text: &str, least: u64, greatest: u64) -> Result<u64, ()> {
+pub(crate) fn integer(text: &str, least: u64, greatest: u64) -> Result<u64, ()> {
     let digits = (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || (text.len() > 1 && text.starts_with('0')) {
         return Err(());
