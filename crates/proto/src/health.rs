@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn who_hears_nobody_knows_nothing() {
-        let at = |millis| Instant::from_micros(millis * 1000);
+        let at = |millis: u64| Instant::from_micros(millis * 1000);
         let health = Health { heard: Some(at(1_000)), ..Health::default() };
         assert!(health.hears(at(500), at(1_500)));
         assert!(!health.hears(at(1_000), at(1_500)) && !health.hears(at(500), at(3_001)));

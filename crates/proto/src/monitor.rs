@@ -429,6 +429,10 @@ impl Node {
             .collect();
         for id in refused {
             if self.address_in_ring(&id, interface) == Some(address) {
+                // What came in shows that this host hears, too.
+                if let Some(link) = self.links.get_mut(&interface) {
+                    link.ring.health.heard = Some(now + SOON);
+                }
                 self.refuse(now, interface, &id, pause);
             }
         }

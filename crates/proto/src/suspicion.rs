@@ -28,10 +28,6 @@ const COPIES_REFUSED: u32 = 3;
 const TOGETHER: Duration = Duration::from_millis(100);
 /// For so long one host leaves a suspect to another that was faster.
 const LEFT_FOR: Duration = Duration::from_millis(2_500);
-/// A vouch is repeated with each copy of the suspicion, and not more often than this.
-const VOUCH_INTERVAL: Duration = Duration::from_millis(80);
-/// Most vouches for one suspect.
-const VOUCHES_MAX: u8 = 6;
 /// Who was heard so long ago is a suspect anew: it may have died meanwhile.
 const HEARD_LATELY: Duration = Duration::from_millis(900);
 /// How long a suspicion is remembered.
@@ -47,8 +43,8 @@ pub(crate) struct Accusation {
     pub(crate) heard: Option<Instant>,
     /// Until when a verdict over it is not believed yet.
     pub(crate) hold: Option<Instant>,
-    vouches: u8,
-    vouched_at: Instant,
+    /// Whether this host has yet to vouch, once for each copy of the suspicion.
+    owed: bool,
 }
 
 impl Node {
@@ -125,15 +121,14 @@ impl Node {
             to,
             heard: None,
             hold: None,
-            vouches: 0,
-            vouched_at: Instant::ZERO,
+            owed: true,
         };
         let accusation = accused.entry(*id).or_insert_with(|| new.clone());
         let over = accusation.until <= now || accusation.heard.is_some_and(|heard| now.since(heard) >= HEARD_LATELY);
         if over {
             *accusation = new;
         }
-        (accusation.until, accusation.to) = (now + REMEMBERED_FOR, to);
+        (accusation.until, accusation.to, accusation.owed) = (now + REMEMBERED_FOR, to, true);
     }
 
     fn accusation(&self, interface: u32, id: &PeerId) -> Option<&Accusation> {
@@ -161,12 +156,9 @@ impl Node {
         let (epoch, sequence) = peer.newest();
         let Some(link) = self.links.get_mut(&interface) else { return };
         let Some(accusation) = link.ring.accused.get_mut(id) else { return };
-        let enough = accusation.vouches >= VOUCHES_MAX || now.since(accusation.vouched_at) < VOUCH_INTERVAL;
-        if enough && accusation.vouches > 0 {
+        if !std::mem::take(&mut accusation.owed) {
             return;
         }
-        accusation.vouches += 1;
-        accusation.vouched_at = now;
         let to = accusation.to;
         let heard = vec![Claim { id: *id, epoch: epoch.max(1), sequence }];
         let claims = Some(Box::new(Claims { heard, ..Claims::default() }));

@@ -51,7 +51,7 @@ fn also_where_a_fifth_is_lost() -> Result<(), Broken> {
     let (mut world, all) = settled(*seed(3), 50, Conditions::lossy(0.2))?;
     for victim in all.iter().take(10) {
         world.apply(Fault::Crash(*victim));
-        let took = world.reach(Goal::known_by_all(*victim), seconds(5))?;
+        let took = world.reach(Goal::known_by_all(*victim), seconds(8))?;
         println!("at 20 % loss: {} ms", took.as_millis());
     }
     assert_eq!(world.total().false_downs, 0);

@@ -154,9 +154,12 @@ fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
     match message.kind {
         Kind::Search if to.ip().is_multicast() => false,
         Kind::Search => to_sender || extension.and_then(|told| told.target).is_some_and(|id| accused.contains(&id)),
-        Kind::Notify if accused.contains(&step.host.id) => to_sender || to.ip().is_multicast(),
-        // It vouches for whom it hears now, to one who asked earlier.
-        Kind::Notify => extension.and_then(|told| told.claims.as_ref()).is_some_and(|claims| !claims.heard.is_empty()),
+        Kind::Notify => {
+            let contradicts = accused.contains(&step.host.id) && (to_sender || to.ip().is_multicast());
+            // It vouches for whom it hears now, to one who asked earlier.
+            let claims = extension.and_then(|told| told.claims.as_ref());
+            contradicts || (!to.ip().is_multicast() && claims.is_some_and(|claims| !claims.heard.is_empty()))
+        }
         Kind::Quit => false,
     }
 }
@@ -180,8 +183,10 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
     let accused = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
     let most = 1 + 2 * accused.as_ref().map_or(0, |claims| claims.count());
-    if sent().count() > most || !sent().all(|output| is_called_for(step, packet, output)) {
-        return Err("it answered a notify at once".to_owned());
+    let uncalled = sent().find(|output| !is_called_for(step, packet, output));
+    if let Some(Output::Send { to, bytes, .. }) = uncalled.or_else(|| sent().nth(most)) {
+        let what = String::from_utf8_lossy(bytes);
+        return Err(format!("it answered a notify of {} at once, to {to}: {what}", packet.from));
     }
     let me = accused.is_some_and(|claims| {
         claims.suspect.iter().chain(&claims.dead).any(|claim| claim.id == step.host.id)
