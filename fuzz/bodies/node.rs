@@ -329,6 +329,7 @@ fn extension(id: PeerId, epoch: u64) -> Extension {
         facts: Facts::default(),
         pull: None,
         roster: None,
+        claims: None,
     }
 }
 

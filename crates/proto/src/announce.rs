@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::claim::Claims;
 use crate::counters::Drop;
 use crate::digest::Digest;
 use crate::event::Output;
@@ -29,6 +30,7 @@ pub(crate) struct Detail {
     pub(crate) digest: Option<Digest>,
     pub(crate) pull: Option<Box<Pull>>,
     pub(crate) roster: Option<Box<Roster>>,
+    pub(crate) claims: Option<Box<Claims>>,
     /// Leaves the facts out, so that an answer is no longer than its question.
     pub(crate) brief: bool,
 }
@@ -59,6 +61,7 @@ impl Node {
             Timer::Page => self.fire_page(now, interface),
             Timer::Repair => self.fire_repair(now, interface),
             Timer::Goodbye => self.fire_goodbye(now, interface),
+            Timer::Watch => self.fire_watch(now, interface),
             Timer::Check => {}
         }
     }
@@ -239,7 +242,7 @@ impl Node {
         allowed
     }
 
-    fn push(&mut self, interface: u32, kind: Kind, from: IpAddr, to: SocketAddr, bytes: Vec<u8>) {
+    pub(crate) fn push(&mut self, interface: u32, kind: Kind, from: IpAddr, to: SocketAddr, bytes: Vec<u8>) {
         self.ledger.sent(kind, bytes.len());
         self.outputs.push_back(Output::Send { interface, from, to, bytes });
     }
@@ -269,10 +272,12 @@ impl Node {
             target: detail.target,
             nonce: detail.nonce,
             echo: detail.echo,
-            previous_address: previous.filter(|_| detail.pull.is_none() && detail.roster.is_none()),
+            previous_address: previous
+                .filter(|_| detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()),
             digest: detail.digest,
             pull: detail.pull,
             roster: detail.roster,
+            claims: detail.claims,
             facts: if detail.brief { Facts::default() } else { self.profile.facts.clone() },
         };
         let info = Info {

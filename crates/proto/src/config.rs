@@ -42,6 +42,29 @@ pub struct Config {
     pub probe_tries: u8,
     /// Time between two directed searches to one doubted peer.
     pub probe_interval: Duration,
+    /// Whether this host watches its neighbours in the ring, and so finds out for all when one of them dies. Without it
+    /// a host doubts its peers by itself after their lifetimes, and still believes what others find out.
+    pub watch: bool,
+    /// Time between two probes of the neighbour before this host in the ring. Less notices a death sooner and costs
+    /// packets: two in this time for each host, whatever the size of the network.
+    pub watch_interval: Duration,
+    /// Silence of the neighbour behind this host, which probes it once in `watch_interval`, before this host asks itself.
+    pub watch_silence: Duration,
+    /// Time between two quick tries at a peer that missed a probe; also the least time that an answer is given.
+    pub try_interval: Duration,
+    /// Time from the first missed try until the suspicion is multicast.
+    pub suspect_after: Duration,
+    /// Time from the first missed try to the verdict, where fewer than a quarter of all datagrams are lost; up to twice
+    /// that on worse links. The last suspicion goes out 200 ms before it: a peer that was deaf for two seconds hears it.
+    pub verdict_after: Duration,
+    /// How long a peer must have been silent before a verdict over it is believed by a host that heard it itself.
+    pub verdict_doubt: Duration,
+    /// Time from the suspicion to the verdict over a peer whose kernel says that nobody listens.
+    pub refused_after: Duration,
+    /// Time between two searches for a peer that was lost, by the host that would be its neighbour.
+    pub lost_search: Duration,
+    /// For how long a lost peer is searched for.
+    pub lost_search_for: Duration,
     /// How long a peer known from the last run may stay unheard before it is doubted.
     pub confirm_after: Duration,
     /// Silence after which base peers are asked by the first extended peer of the link.
@@ -84,6 +107,16 @@ impl Default for Config {
             answer_interval: Duration::from_secs(1),
             probe_tries: 12,
             probe_interval: Duration::from_millis(250),
+            watch: true,
+            watch_interval: Duration::from_millis(950),
+            watch_silence: Duration::from_millis(1300),
+            try_interval: Duration::from_millis(100),
+            suspect_after: Duration::from_millis(1200),
+            verdict_after: Duration::from_millis(2210),
+            verdict_doubt: Duration::from_millis(1400),
+            refused_after: Duration::from_millis(300),
+            lost_search: Duration::from_secs(4),
+            lost_search_for: Duration::from_secs(600),
             confirm_after: Duration::from_secs(5),
             base_search_after: Duration::from_secs(25),
             base_search_stagger: Duration::from_secs(5),
@@ -91,7 +124,7 @@ impl Default for Config {
             grace: Duration::from_secs(10),
             lateness: Duration::from_secs(2),
             forget_after: Duration::from_secs(30 * 24 * 3600),
-            multicast_rate: Rate { per_second: 4, burst: 10 },
+            multicast_rate: Rate { per_second: 8, burst: 20 },
             unicast_rate: Rate { per_second: 400, burst: 1000 },
             page_rate: Rate { per_second: 100, burst: 600 },
             peers_max: 4096,

@@ -18,6 +18,14 @@ pub enum Input<'a> {
     Interfaces(Vec<Interface>),
     /// The program wants something.
     Command(Command),
+    /// The host at `address` answered a unicast datagram of ours by ICMP port unreachable: its kernel lives, its program
+    /// does not.
+    Unreachable {
+        /// Index of the interface that the datagram had left by.
+        interface: u32,
+        /// The host's address.
+        address: IpAddr,
+    },
     /// Nothing happened but the passing of time.
     Tick,
 }
@@ -172,6 +180,14 @@ pub enum Cause {
     Silence,
     /// It answered none of the directed searches.
     NoAnswer,
+    /// Another host missed it, asked everybody, and declared it dead.
+    Verdict,
+    /// It is heard, and does not answer what is sent to it alone.
+    HearsUsNot,
+    /// It is not heard here, and others hear it.
+    NotHeard,
+    /// It answers again.
+    AnswersAgain,
     /// It was known from the last run and not heard in this one.
     NotHeardSinceStart,
     /// An address of it was not heard any more, or its interface here is gone.
@@ -200,6 +216,10 @@ impl Cause {
             Self::Told => "told",
             Self::Silence => "silence",
             Self::NoAnswer => "no_answer",
+            Self::Verdict => "verdict",
+            Self::HearsUsNot => "hears_us_not",
+            Self::NotHeard => "not_heard",
+            Self::AnswersAgain => "answers_again",
             Self::NotHeardSinceStart => "not_heard_since_start",
             Self::AddressGone => "address_gone",
             Self::Replaced => "replaced",

@@ -3,7 +3,7 @@
 //! Each live row has one time at which it is looked at. Hearing a peer does not touch that time, so the busy path costs
 //! nothing: the look finds that the peer was heard meanwhile and goes back to sleep.
 //!
-//! This is the detector of one host for itself. The detection shared over a ring of peers belongs here.
+//! This is the detector of one host for itself: the last resort behind that of the ring (`monitor.rs`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::announce::Detail;
 use crate::event::{Cause, Change};
 use crate::message::{Kind, Nonce};
 use crate::node::Node;
-use crate::peer::{Peer, PeerKey, Probe, Reason, State};
+use crate::peer::{Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::time::Instant;
 
 /// Base searches that a base peer known from the last run may leave unanswered.
@@ -64,6 +64,7 @@ impl Node {
         }
         match (peer.state, key.is_base()) {
             (State::Down, _) => self.check_down(now, key),
+            (State::Up | State::Suspect, false) if self.is_watched(key) => self.check_watched(now, key),
             (State::Up, false) => self.check_up(now, key),
             (State::Unknown | State::Suspect, false) => self.check_doubted(now, key),
             (State::Unknown, true) => self.confirm_base(now, key),
@@ -111,6 +112,27 @@ impl Node {
             let waited = self.base_search_delay(peer).saturating_sub(self.config.base_search_after);
             self.table.schedule(&key, now + BASE_SEARCH_SHARED_FOR / 2 + waited / 10);
         }
+    }
+
+    /// A row whose lifetime is over although the ring found nothing: this host asks, and asks the others.
+    ///
+    /// All hosts heard the peer at the same moment last, so each waits for another part of a heartbeat interval: the
+    /// first one's suspicion serves all.
+    fn check_watched(&mut self, now: Instant, key: &PeerKey) {
+        self.drop_silent_paths(now, key);
+        let Some((peer, id)) = self.table.get(key).zip(key.id().copied()) else { return };
+        let heard = peer.last_heard.unwrap_or(peer.state_since);
+        let spread = self.config.heartbeat_interval(self.hosts()).mul_f64(self.share_of(&id));
+        let doubted_at = (heard + peer.time_to_live + spread).max(self.grace_until).max(self.vouched_until(&id));
+        let (suspect, asked) = (peer.state == State::Suspect, self.is_missed(&id));
+        if asked {
+            return self.table.schedule(key, now + self.config.watch_interval);
+        }
+        if doubted_at > now && !suspect {
+            return self.table.schedule(key, doubted_at);
+        }
+        self.table.schedule(key, now + self.config.watch_interval);
+        self.miss_everywhere(now, &id);
     }
 
     fn check_up(&mut self, now: Instant, key: &PeerKey) {
@@ -257,6 +279,7 @@ impl Node {
         }
         peer.probe = None;
         peer.conflict = None;
+        peer.reach = Reach::Both;
         let name = peer.name.clone();
         self.table.set_state(key, State::Down, Some(reason), now);
         self.refresh_digest(now, key);

@@ -12,7 +12,7 @@ use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
 use crate::message::{Facts, Kind, Nonce};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::roster::{Entry, Roster};
 use crate::time::Instant;
 
@@ -58,16 +58,14 @@ impl Node {
 
     /// Judges the rows that a page covers although it does not list them: those of the last run are confirmed where the
     /// peer's bucket is the same, else doubted now, since the peer would have told of them.
-    pub(crate) fn judge_unlisted(&mut self, now: Instant, interface: u32, roster: &Roster) {
-        if self.links.get(&interface).is_none_or(|link| link.digest.unheard_rows == 0) {
-            return;
-        }
-        let (first, last) = (roster.after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
+    pub(crate) fn judge_covered(&mut self, now: Instant, interface: u32, (roster, source): (&Roster, &PeerKey)) {
+        let Some((first, last)) = covered(roster) else { return };
         let range = (
             first.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
             last.as_ref().map_or(Bound::Unbounded, Bound::Included),
         );
-        if first.is_some() && last.is_some() && first >= last {
+        self.judge_unlisted(now, interface, (roster, source), range);
+        if self.links.get(&interface).is_none_or(|link| link.digest.unheard_rows == 0) {
             return;
         }
         for key in self.unheard_on(interface, range) {
@@ -165,6 +163,7 @@ impl Node {
             state_since: now,
             last_heard: None,
             round_trip: None,
+            reach: Reach::Both,
             conflict: None,
             epoch_since: now,
             probe: None,
@@ -266,6 +265,13 @@ impl Node {
         self.emit_peer(key, Change::Changed, Cause::Told);
         Told::News
     }
+}
+
+/// The part of the table that a page covers; `None` where it covers nothing.
+fn covered(roster: &Roster) -> Option<(Option<PeerKey>, Option<PeerKey>)> {
+    let (first, last) = (roster.after.map(PeerKey::Identity), roster.next.map(PeerKey::Identity));
+    let nothing = first.is_some() && last.is_some() && first >= last;
+    (!nothing).then_some((first, last))
 }
 
 fn told_path(interface: u32, entry: &Entry) -> Path {

@@ -1,10 +1,13 @@
 //! Reading the INFO object and its extension `kp`.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::digest::Digest;
 use crate::error::DecodeError;
 use crate::id::PeerId;
@@ -118,6 +121,9 @@ struct Members {
     same: Option<Nonce>,
     entries: Option<Vec<Entry>>,
     next: Option<PeerId>,
+    suspect: Option<Vec<Claim>>,
+    dead: Option<Vec<Claim>>,
+    heard: Option<Vec<Claim>>,
 }
 
 impl<'de> Visitor<'de> for ExtensionReader<'_> {
@@ -156,8 +162,11 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "hi" => text(limits, map, &mut members.high)?,
                 "from" => text(limits, map, &mut members.after)?,
                 "same" => text(limits, map, &mut members.same)?,
-                "roster" => limits.fill(&mut members.entries, map.next_value_seed(RosterReader(limits))?)?,
+                "roster" => limits.fill(&mut members.entries, map.next_value_seed(list(limits))?)?,
                 "next" => text(limits, map, &mut members.next)?,
+                "suspect" => limits.fill(&mut members.suspect, map.next_value_seed(list(limits))?)?,
+                "dead" => limits.fill(&mut members.dead, map.next_value_seed(list(limits))?)?,
+                "heard" => limits.fill(&mut members.heard, map.next_value_seed(list(limits))?)?,
                 _ => unknown.skip(limits, name, EXTENSION_DEPTH, map)?,
             }
         }
@@ -168,7 +177,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
 impl Members {
     fn complete(mut self) -> Option<Extension> {
         self.version?;
-        let (pull, roster) = (self.pull()?, self.roster()?);
+        let (pull, roster, claims) = (self.pull()?, self.roster()?, self.claims()?);
         Some(Extension {
             id: self.id?,
             epoch: self.epoch?,
@@ -187,6 +196,7 @@ impl Members {
             digest: self.digest,
             pull,
             roster,
+            claims,
         })
     }
 
@@ -213,25 +223,49 @@ impl Members {
         alone.then(|| Some(Box::new(Roster { same, after: self.after, entries, next: self.next })))
     }
 
+    /// What is said of others, if anything; `None` where it is malformed. It stands alone, so that it always fits.
+    fn claims(&mut self) -> Option<Option<Box<Claims>>> {
+        let lists = [self.suspect.take(), self.dead.take(), self.heard.take()];
+        if lists.iter().all(Option::is_none) {
+            return Some(None);
+        }
+        // A list that stands there has an entry, so that nothing has two forms.
+        let no_list_is_empty = lists.iter().flatten().all(|list| !list.is_empty());
+        let [suspect, dead, heard] = lists.map(Option::unwrap_or_default);
+        let claims = Claims { suspect, dead, heard };
+        let alone = self.tells_no_facts()
+            && self.low.is_none()
+            && self.same.is_none()
+            && self.target.is_none()
+            && self.nonce.is_none()
+            && self.echo.is_none();
+        let fits = (1..=CLAIMS_MAX).contains(&claims.count());
+        (alone && fits && no_list_is_empty).then(|| Some(Box::new(claims)))
+    }
+
     fn tells_no_facts(&self) -> bool {
         let facts = [&self.program, &self.server_root, &self.architecture, &self.hypervisor];
         self.previous_address.is_none() && facts.iter().all(|fact| fact.is_none())
     }
 }
 
-/// Reads the entries of a roster.
-struct RosterReader<'a>(&'a Limits);
+/// Reads a list of texts, such as the entries of a roster.
+struct ListReader<'a, T>(&'a Limits, PhantomData<T>);
 
-impl<'de> DeserializeSeed<'de> for RosterReader<'_> {
-    type Value = Vec<Entry>;
+fn list<T>(limits: &Limits) -> ListReader<'_, T> {
+    ListReader(limits, PhantomData)
+}
+
+impl<'de, T: FromStr> DeserializeSeed<'de> for ListReader<'_, T> {
+    type Value = Vec<T>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> Visitor<'de> for RosterReader<'_> {
-    type Value = Vec<Entry>;
+impl<'de, T: FromStr> Visitor<'de> for ListReader<'_, T> {
+    type Value = Vec<T>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("an array")
@@ -240,14 +274,14 @@ impl<'de> Visitor<'de> for RosterReader<'_> {
     fn visit_seq<S: SeqAccess<'de>>(self, mut sequence: S) -> Result<Self::Value, S::Error> {
         let mut entries = Vec::new();
         while let Some(text) = self.0.next_element(&mut sequence)? {
-            entries.push(text.parse().map_err(|()| self.0.refuse(DecodeError::Extension))?);
+            entries.push(text.parse().map_err(|_| self.0.refuse(DecodeError::Extension))?);
         }
         Ok(entries)
     }
 }
 
 /// Reads a string member and parses it into `slot`.
-fn text<'de, T: std::str::FromStr, M: MapAccess<'de>>(
+fn text<'de, T: FromStr, M: MapAccess<'de>>(
     limits: &Limits,
     map: &mut M,
     slot: &mut Option<T>,

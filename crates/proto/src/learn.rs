@@ -8,7 +8,7 @@ use crate::event::{Cause, Change};
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reach, Reason, Rival, State};
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
@@ -45,25 +45,34 @@ impl Node {
         if self.table.get(&clone).is_some() { clone } else { PeerKey::Identity(id) }
     }
 
-    /// Takes what `message` says of its sender into the table.
-    pub(crate) fn learn(&mut self, arrival: Arrival, message: &Message) {
+    /// Takes what `message` says of its sender into the table. Tells whether it is a proof that an extended peer lives:
+    /// what was known already is none.
+    pub(crate) fn learn(&mut self, arrival: Arrival, message: &Message) -> bool {
         match &message.info.extension {
             // A lifetime of zero only asks.
-            Some(extension) if extension.time_to_live == 0 => {}
+            Some(extension) if extension.time_to_live == 0 => false,
             Some(extension) => self.learn_extended(arrival, message, extension),
-            None => self.learn_base(arrival, message),
+            None => {
+                self.learn_base(arrival, message);
+                false
+            }
         }
     }
 
-    fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) {
+    fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) -> bool {
         let key = self.key_of(extension.id, arrival.from.ip());
         let order = self.table.get(&key).map_or(Order::Fresh, |peer| order_of(peer, arrival, extension));
         match order {
             Order::Fresh => self.take(arrival, key, message, Some(extension)),
+            // A host that is always overtaken, and by another address, is another host.
+            Order::PathOnly if self.is_behind(arrival, &key, extension) && self.is_rival(arrival, &key, extension) => {
+                self.part_clone(arrival, &key, message, extension);
+            }
             Order::PathOnly => self.prove_path(arrival, &key, extension),
             Order::Stale => self.drop_datagram(arrival.now, Drop::Stale, arrival.from),
             Order::Rival => self.suspect_clone(arrival, &key, message, extension),
         }
+        matches!(order, Order::Fresh | Order::PathOnly)
     }
 
     fn learn_base(&mut self, arrival: Arrival, message: &Message) {
@@ -140,14 +149,15 @@ impl Node {
         peer.time_to_live = lifetime;
         peer.last_heard = Some(arrival.now);
         peer.told = None;
+        peer.rival = peer.rival.take().filter(|rival| rival.address != arrival.from.ip());
         let address = info.address;
         if let Some(extension) = extension {
             if extension.epoch != peer.epoch {
                 peer.epoch_since = arrival.now;
             }
             (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
-            // A directed search and its answer leave the facts out.
-            if extension.echo.is_none() && extension.target.is_none() && peer.facts != extension.facts {
+            // A directed search, its answer and what is said of others leave the facts out.
+            if extension.is_full() && peer.facts != extension.facts {
                 peer.facts = extension.facts.clone();
                 changed = true;
             }
@@ -208,18 +218,36 @@ impl Node {
 
     /// One datagram that does not fit may be a replay; a second, newer one from the same address is a second host.
     fn suspect_clone(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: &Extension) {
+        if !self.is_rival(arrival, key, extension) {
+            return self.drop_datagram(arrival.now, Drop::Stale, arrival.from);
+        }
+        self.part_clone(arrival, key, message, extension);
+    }
+
+    /// Whether a datagram is older than another one of that peer which came from another address.
+    fn is_behind(&self, arrival: Arrival, key: &PeerKey, extension: &Extension) -> bool {
+        let older = |peer: &Peer| (extension.epoch, extension.sequence) < (peer.epoch, peer.sequence);
+        let elsewhere = |peer: &Peer| peer.paths.iter().any(|path| path.address != arrival.from.ip());
+        self.table.get(key).is_some_and(|peer| older(peer) && elsewhere(peer))
+    }
+
+    /// Notes a datagram that does not fit, and tells whether it is the second one of that address.
+    fn is_rival(&mut self, arrival: Arrival, key: &PeerKey, extension: &Extension) -> bool {
         let address = arrival.from.ip();
         let newest = (extension.epoch, extension.sequence);
-        let Some(peer) = self.table.get_mut(key) else { return };
+        let Some(peer) = self.table.get_mut(key) else { return false };
         let proven = peer.rival.as_ref().is_some_and(|rival| {
             rival.address == address && newest > rival.newest && arrival.now.since(rival.seen_at) > REORDER_WINDOW
         });
-        if !proven {
-            if peer.rival.as_ref().is_none_or(|rival| rival.address != address) {
-                peer.rival = Some(Rival { address, newest, seen_at: arrival.now });
-            }
-            return self.drop_datagram(arrival.now, Drop::Stale, arrival.from);
+        if !proven && peer.rival.as_ref().is_none_or(|rival| rival.address != address) {
+            peer.rival = Some(Rival { address, newest, seen_at: arrival.now });
         }
+        proven
+    }
+
+    fn part_clone(&mut self, arrival: Arrival, key: &PeerKey, message: &Message, extension: &Extension) {
+        let address = arrival.from.ip();
+        let Some(peer) = self.table.get_mut(key) else { return };
         peer.rival = None;
         peer.paths.retain(|path| path.address != address);
         self.refresh_digest(arrival.now, key);
@@ -261,6 +289,7 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         state_since: now,
         last_heard: None,
         round_trip: None,
+        reach: Reach::Both,
         conflict: None,
         epoch_since: now,
         probe: None,

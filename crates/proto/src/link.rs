@@ -10,6 +10,7 @@ use crate::interface::Interface;
 use crate::limit::TokenBucket;
 use crate::page::{Newcomers, Pages};
 use crate::pull::Puller;
+use crate::ring::Ring;
 use crate::time::Instant;
 use crate::timers::{Timer, Timers};
 
@@ -57,6 +58,7 @@ pub(crate) struct Link {
     pub(crate) newcomers: Newcomers,
     /// When everybody on the link was last asked to answer.
     pub(crate) roll_called: Option<Instant>,
+    pub(crate) ring: Ring,
     pub(crate) last_notify: Option<Instant>,
     pub(crate) last_base_search: Option<Instant>,
     /// How many more times a change is announced, counted down.
@@ -94,6 +96,7 @@ impl Link {
             page_bucket: TokenBucket::new(config.page_rate),
             newcomers: Newcomers::default(),
             roll_called: None,
+            ring: Ring::default(),
             last_notify: None,
             last_base_search: None,
             repeats_left: 0,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::claim::Claims;
 use crate::digest::Digest;
 use crate::frame;
 use crate::id::PeerId;
@@ -96,6 +97,8 @@ pub struct Extension {
     pub pull: Option<Box<Pull>>,
     /// `same`, `roster`, `next`: a page of the answer to that.
     pub roster: Option<Box<Roster>>,
+    /// `suspect`, `dead`, `heard`: what the sender says of other hosts.
+    pub claims: Option<Box<Claims>>,
 }
 
 /// What a host tells of itself beyond its name and ports. All of it is optional.
@@ -154,6 +157,11 @@ impl Message {
 }
 
 impl Extension {
+    /// Whether it tells the sender's facts, so that one that is absent is gone.
+    pub(crate) fn is_full(&self) -> bool {
+        self.echo.is_none() && self.target.is_none() && self.claims.is_none()
+    }
+
     fn write(&self, body: &mut String) {
         let _ = write!(
             body,
@@ -182,6 +190,9 @@ impl Extension {
         }
         if let Some(roster) = &self.roster {
             roster.write(body);
+        }
+        if let Some(claims) = &self.claims {
+            claims.write(body);
         }
         body.push('}');
     }

@@ -14,7 +14,7 @@ use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::link::Link;
 use crate::message::INTEGER_MAX;
-use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
+use crate::peer::{KnownPeer, Path, Peer, PeerKey, Reach, State};
 use crate::table::PeerTable;
 use crate::text::HostName;
 use crate::time::Instant;
@@ -39,6 +39,10 @@ pub struct LinkView<'a> {
     /// How many own multicast datagrams were sent since any was heard, own or another's. The kernel loops each back at
     /// once, so more than one or two mean that nothing comes in: a firewall, or a membership that got lost.
     pub unheard: u32,
+    /// Share of datagrams that are lost one way, 0 to 1, as far as the probes of the neighbours tell.
+    pub loss: f64,
+    /// Whether nobody at all is heard there although peers are listed: this host is cut off, and blames none of them.
+    pub isolated: bool,
 }
 
 /// The discovery engine of one host. It has no socket, no clock and no thread.
@@ -108,6 +112,7 @@ impl Node {
                 Input::Datagram(datagram) => self.receive(now, &datagram),
                 Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
                 Input::Command(command) => self.command(now, command),
+                Input::Unreachable { interface, address } => self.hear_unreachable(now, interface, address),
                 Input::Tick => {}
             }
         }
@@ -151,6 +156,8 @@ impl Node {
             interface: &link.interface,
             heard_self: link.heard_self,
             unheard: link.unheard,
+            loss: link.ring.health.loss(),
+            isolated: link.ring.health.isolated,
         })
     }
 
@@ -187,6 +194,7 @@ impl Node {
             state_since: Instant::ZERO,
             last_heard: None,
             round_trip: None,
+            reach: Reach::Both,
             conflict: None,
             epoch_since: Instant::ZERO,
             probe: None,
@@ -263,6 +271,7 @@ impl Node {
             self.drop_paths_of(*index);
         }
         self.rebuild_digests(now);
+        self.join_rings(now);
         if was_alone && !self.links.is_empty() {
             self.grace_until = now + self.config.grace;
             self.plan_all(now);

@@ -118,6 +118,29 @@ impl Reason {
     }
 }
 
+/// Which of the two ways between this host and a peer work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Reach {
+    /// It is heard, and answers; or nothing is known to the contrary.
+    #[default]
+    Both,
+    /// It is heard, and does not answer what is sent to it alone: it seems not to hear this host.
+    HearsUsNot,
+    /// It is not heard, and others vouch for it.
+    NotHeard,
+}
+
+impl Reach {
+    /// The reach as a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::HearsUsNot => "hears_us_not",
+            Self::NotHeard => "not_heard",
+        }
+    }
+}
+
 /// Where a peer is heard: the interface of ours and the address of its.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -173,6 +196,8 @@ pub struct Peer {
     pub last_heard: Option<Instant>,
     /// The round trip of its newest answered directed search.
     pub round_trip: Option<Duration>,
+    /// Which of the two ways between this host and it work.
+    pub reach: Reach,
     /// What makes it doubtful.
     pub conflict: Option<Conflict>,
     /// Since when it is in this epoch.
@@ -222,9 +247,14 @@ impl Peer {
         addresses
     }
 
+    /// Epoch and number of its newest datagram. Of an incarnation that others told of, no number is known.
+    pub(crate) fn newest(&self) -> (u64, u64) {
+        self.told.filter(|told| *told > self.epoch).map_or((self.epoch, self.sequence), |told| (told, 0))
+    }
+
     /// The newest incarnation that is known of it, by hearsay too.
     pub(crate) fn newest_epoch(&self) -> u64 {
-        self.told.unwrap_or(self.epoch).max(self.epoch)
+        self.newest().0
     }
 
     /// Whether the peer counts as one of the network's hosts.

@@ -399,7 +399,7 @@ impl Node {
         pull.theirs = extension.digest;
         pull.pages += 1;
         let gained = self.take_entries(now, interface, &source, roster);
-        self.judge_unlisted(now, interface, roster);
+        self.judge_covered(now, interface, (roster, &source));
         self.go_on(now, interface, index, (roster, gained));
     }
 

@@ -20,7 +20,7 @@ pub const UNICAST_TTL: u8 = 255;
 /// Shortest time between two reports of a copy of this host.
 const CLONE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// A goodbye's number is near the last one heard; a greater leap is no goodbye of that incarnation.
-const GOODBYE_LEAP_MAX: u64 = 1 << 20;
+pub(crate) const GOODBYE_LEAP_MAX: u64 = 1 << 20;
 
 impl Node {
     /// Takes one datagram.
@@ -56,10 +56,14 @@ impl Node {
         }
         self.ledger.received(message.kind);
         let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
+        let lost = datagram.lane == Lane::Unicast && self.is_lost(&message.info);
         match message.kind {
             Kind::Search => self.receive_search(arrival, datagram, &message),
             Kind::Notify => self.receive_notify(arrival, datagram.lane, &message),
             Kind::Quit => self.receive_quit(arrival, &message.info),
+        }
+        if lost && message.kind != Kind::Quit {
+            self.tell_of_return(arrival, &message.info);
         }
     }
 
@@ -158,7 +162,9 @@ impl Node {
         let extension = message.info.extension.as_ref();
         let is_up = |node: &Self, id| node.table.get(&PeerKey::Identity(id)).is_some_and(Peer::is_live);
         let newcomer = extension.map(|extension| extension.id).filter(|id| !is_up(self, *id));
-        self.learn(arrival, message);
+        if self.learn(arrival, message) {
+            self.hear_in_ring(arrival, message);
+        }
         if self.config.observer {
             return;
         }
@@ -214,8 +220,18 @@ impl Node {
             link.answered = true;
             link.answered_by_extended |= extension.is_some();
         }
-        self.learn(arrival, message);
+        let listed = self.is_listed(arrival, message);
+        let news = self.learn(arrival, message);
+        if news {
+            self.hear_in_ring(arrival, message);
+        }
         let Some(extension) = extension else { return };
+        if news
+            && listed
+            && let Some(claims) = &extension.claims
+        {
+            self.hear_claims(arrival, lane, extension.id, claims);
+        }
         match (lane, extension.digest) {
             (Lane::Group, Some(digest)) => {
                 self.hear_answer(arrival.interface, digest);

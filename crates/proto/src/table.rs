@@ -32,7 +32,10 @@ impl PeerTable {
     }
 
     /// The rows between two keys, in the order of the keys. Panics where the first bound is behind the second.
-    pub(crate) fn range(&self, range: (Bound<&PeerKey>, Bound<&PeerKey>)) -> impl Iterator<Item = &Peer> {
+    pub(crate) fn range<'a>(
+        &'a self,
+        range: (Bound<&PeerKey>, Bound<&PeerKey>),
+    ) -> impl DoubleEndedIterator<Item = &'a Peer> + use<'a> {
         self.rows.range::<PeerKey, _>(range).map(|(_, peer)| peer)
     }
 
@@ -191,6 +194,7 @@ mod tests {
     use super::*;
     use crate::id::PeerId;
     use crate::message::Facts;
+    use crate::peer::Reach;
 
     /// One call of a method that changes the table; the numbers choose among a few keys, names, states and times.
     #[derive(Debug, Clone)]
@@ -255,6 +259,7 @@ mod tests {
             state_since: Instant::ZERO,
             last_heard: None,
             round_trip: None,
+            reach: Reach::Both,
             conflict: None,
             epoch_since: Instant::ZERO,
             probe: None,

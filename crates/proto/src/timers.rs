@@ -23,6 +23,8 @@ pub enum Timer {
     Heartbeat,
     /// The next copy of the goodbye is due.
     Goodbye,
+    /// The neighbours in the ring are to be looked at, or one that is missed.
+    Watch,
     /// A peer's lifetime, a directed search or the memory of a dead peer ends.
     Check,
 }
@@ -40,13 +42,14 @@ impl Timer {
             Self::Announce => "announce",
             Self::Heartbeat => "heartbeat",
             Self::Goodbye => "goodbye",
+            Self::Watch => "watch",
             Self::Check => "check",
         }
     }
 }
 
 /// The timers that each link has for itself.
-const LINK_TIMERS: [Timer; 9] = [
+const LINK_TIMERS: [Timer; 10] = [
     Timer::Search,
     Timer::Answer,
     Timer::Elected,
@@ -56,6 +59,7 @@ const LINK_TIMERS: [Timer; 9] = [
     Timer::Announce,
     Timer::Heartbeat,
     Timer::Goodbye,
+    Timer::Watch,
 ];
 
 /// When each timer of one link fires.
@@ -86,6 +90,11 @@ impl Timers {
         if let Some(slot) = self.slot(timer) {
             *slot = None;
         }
+    }
+
+    /// When the timer fires.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        LINK_TIMERS.iter().position(|named| *named == timer).and_then(|index| self.at.get(index).copied().flatten())
     }
 
     /// The timer that fires first.

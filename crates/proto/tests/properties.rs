@@ -63,6 +63,7 @@ fn extension() -> impl Strategy<Value = Extension> {
             facts,
             pull: None,
             roster: None,
+            claims: None,
         },
     );
     (plain, 0..4_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {
@@ -198,6 +199,7 @@ fn the_longest_message_fits_a_datagram() {
         facts,
         pull: None,
         roster: None,
+        claims: None,
     };
     let label = "a".repeat(63);
     let name = format!("{label}.{label}.{label}.{}", "a".repeat(61)).parse().unwrap();

@@ -29,10 +29,30 @@ impl World {
         if !plugged || martian {
             return;
         }
+        if host.refuses && !packet.to.ip().is_multicast() {
+            return self.refuse(packet.sender, packet.from.ip(), packet.to.ip());
+        }
         match host.life {
             Life::Running => self.feed(index, &Feed::Packet(nic, packet)),
             Life::Stopped if host.backlog.len() < BACKLOG_MAX => host.backlog.push_back((nic, packet)),
             Life::Off | Life::Suspended | Life::Stopped => {}
+        }
+    }
+
+    /// Answers by port unreachable; such an answer is lost like any datagram.
+    fn refuse(&mut self, sender: HostIndex, source: std::net::IpAddr, address: std::net::IpAddr) {
+        let nic = self.host(sender).and_then(|host| host.nics.iter().find(|nic| nic.network.address == source));
+        let Some((nic, segment)) = nic.map(|nic| (nic.index, nic.segment)) else { return };
+        let Some(conditions) = self.net.segment(segment).map(|segment| segment.conditions.clone()) else { return };
+        if self.random.f64() >= conditions.loss {
+            self.push(self.now + conditions.latency, Happening::Refusal { host: sender, nic, address });
+        }
+    }
+
+    /// A port unreachable comes in.
+    pub(crate) fn hear_refusal(&mut self, index: HostIndex, nic: u32, address: std::net::IpAddr) {
+        if self.host(index).is_some_and(|host| host.life == Life::Running) {
+            self.feed(index, &Feed::Unreachable(nic, address));
         }
     }
 
@@ -49,6 +69,7 @@ impl World {
         };
         let input = match feed {
             Feed::Packet(nic, packet) => Input::Datagram(datagram(*nic, packet)),
+            Feed::Unreachable(interface, address) => Input::Unreachable { interface: *interface, address: *address },
             Feed::Interfaces => Input::Interfaces(interfaces),
             Feed::Command(command) => Input::Command(command.clone()),
             Feed::Tick => Input::Tick,

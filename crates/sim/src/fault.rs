@@ -20,6 +20,8 @@ pub enum Fault {
     Quit(HostIndex),
     /// A host is gone from one moment to the next.
     Crash(HostIndex),
+    /// A host's program is gone from one moment to the next (SIGKILL), and its kernel says so to whoever asks.
+    Kill(HostIndex),
     /// Every other host that runs, drawn at random, is gone from one moment to the next.
     HalfPowerCut,
     /// The machine sleeps; its clock goes on and what is sent to it is lost.
@@ -90,6 +92,7 @@ impl World {
             Fault::Boot(host, memory) => self.boot(host, memory),
             Fault::Quit(host) => self.leave(host),
             Fault::Crash(host) => self.stop(host),
+            Fault::Kill(host) => self.kill(host),
             Fault::HalfPowerCut => self.cut_power_of_half(),
             Fault::Suspend(host, duration) => self.sleep(host, Life::Suspended, duration),
             Fault::Stop(host, duration) => self.sleep(host, Life::Stopped, duration),
@@ -127,6 +130,7 @@ impl World {
             host.life = life;
             host.life_since = now;
             host.leaving = false;
+            host.refuses = false;
         }
     }
 
@@ -154,6 +158,13 @@ impl World {
         }
         if self.speak_as_base(index, Kind::Quit) {
             self.stop(index);
+        }
+    }
+
+    fn kill(&mut self, index: HostIndex) {
+        self.stop(index);
+        if let Some(host) = self.hosts.get_mut(index.0) {
+            host.refuses = true;
         }
     }
 

@@ -133,6 +133,8 @@ pub struct Host {
     pub life_since: Instant,
     /// Whether it is saying goodbye.
     pub leaving: bool,
+    /// Whether its kernel lives without its program and answers unicast by port unreachable.
+    pub refuses: bool,
     pub(crate) config: Config,
     pub(crate) store: Vec<KnownPeer>,
     /// How far its clock, which counts from its own start, is ahead of the world's.

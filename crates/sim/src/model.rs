@@ -22,7 +22,24 @@ pub fn should_list(world: &World, lister: HostIndex, listed: HostIndex) -> bool 
         world.host(index).is_some_and(is_there)
     };
     let knows = world.host(lister).is_some_and(|host| host.node().is_some());
-    lister != listed && knows && runs(lister) && runs(listed) && hears(world, lister, listed)
+    let there = lister != listed && knows && runs(lister) && runs(listed);
+    there && (hears(world, lister, listed) || is_vouched_for(world, lister, listed, runs))
+}
+
+/// Whether `lister` learns from a third host that `listed` is there, although the way between them is cut.
+fn is_vouched_for(world: &World, lister: HostIndex, listed: HostIndex, runs: impl Fn(HostIndex) -> bool) -> bool {
+    let cut = world.host(lister).is_some_and(|host| {
+        let blocked = |nic: &crate::host::Nic| {
+            world.net().segment(nic.segment).is_some_and(|segment| segment.is_blocked(listed, lister))
+        };
+        host.nics.iter().any(blocked)
+    });
+    let both = |one, other| hears(world, one, other) && hears(world, other, one);
+    let is_base = world.host(listed).is_some_and(|host| host.role == Role::Base);
+    cut && !is_base
+        && (0..world.hosts().len()).map(HostIndex).any(|third| {
+            third != lister && third != listed && runs(third) && both(third, listed) && both(third, lister)
+        })
 }
 
 /// The row by which `lister` knows `listed`, whatever state it is in.

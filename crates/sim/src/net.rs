@@ -136,6 +136,11 @@ impl Segment {
         self.blocked.insert((from, to));
     }
 
+    /// Whether that direction alone is cut.
+    pub fn is_blocked(&self, from: HostIndex, to: HostIndex) -> bool {
+        self.blocked.contains(&(from, to))
+    }
+
     /// The address of the `number`th host of this segment.
     pub fn address(&self, number: u32) -> IpAddr {
         match self.network.address {

@@ -66,6 +66,7 @@ pub(crate) fn goodbye_of(name: &HostName, address: IpAddr, (id, epoch, sequence)
         facts: Facts::default(),
         pull: None,
         roster: None,
+        claims: None,
     };
     let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: Some(extension) };
     Message { kind: Kind::Quit, info }.encode()

@@ -39,6 +39,8 @@ pub struct World {
 #[derive(Debug)]
 pub(crate) enum Feed {
     Packet(u32, Rc<Packet>),
+    /// A host answered by port unreachable.
+    Unreachable(u32, std::net::IpAddr),
     Interfaces,
     Command(Command),
     Tick,
@@ -48,6 +50,7 @@ pub(crate) enum Feed {
 #[derive(Debug)]
 pub(crate) enum Happening {
     Arrival { host: HostIndex, nic: u32, packet: Rc<Packet> },
+    Refusal { host: HostIndex, nic: u32, address: std::net::IpAddr },
     Wake(HostIndex),
     Fault(Box<Fault>),
     Flood(Flood),
@@ -140,6 +143,7 @@ impl World {
             epoch: 0,
             life_since: Instant::ZERO,
             leaving: false,
+            refuses: false,
             config: spec.config,
             store: Vec::new(),
             clock_ahead: spec.uptime.unwrap_or(drawn),
@@ -243,6 +247,7 @@ impl World {
         self.now = self.now.max(entry.at);
         match entry.happening {
             Happening::Arrival { host, nic, packet } => self.arrive(host, nic, packet),
+            Happening::Refusal { host, nic, address } => self.hear_refusal(host, nic, address),
             Happening::Wake(host) => self.wake(host),
             Happening::Fault(fault) => self.apply(*fault),
             Happening::Flood(flood) => self.flood(flood),

@@ -30,7 +30,8 @@ fn some_of_them_late_by_up_to_five_seconds() -> Result<(), Broken> {
     live(*seed(2), Conditions { reordering, ..Conditions::default() })
 }
 
+/// A round trip of two seconds is the longest that a verdict leaves time for.
 #[test]
-fn all_of_them_by_five_seconds() -> Result<(), Broken> {
-    live(*seed(3), Conditions { latency: seconds(5), jitter: millis(100), ..Conditions::default() })
+fn all_of_them_by_a_second() -> Result<(), Broken> {
+    live(*seed(3), Conditions { latency: seconds(1), jitter: millis(100), ..Conditions::default() })
 }

@@ -17,7 +17,9 @@ fn storm(seed: u64, hosts: usize, names: u32) -> Result<(), Broken> {
         let tally = world.tally(*host);
         let sent = tally.multicasts() - before.multicasts();
         assert!(sent <= 12, "{host} sent {sent} packets in 10 s");
-        assert_eq!(tally.unicasts(), before.unicasts());
+        // Probes of the neighbours go on, a question and an answer a second.
+        let asked = tally.unicasts() - before.unicasts();
+        assert!((18..=24).contains(&asked), "{host} sent {asked} unicast packets in 10 s");
     }
     // The table is full of the attacker's names, and yet nobody of ours is lost or missed.
     let start = world.now();

@@ -30,7 +30,7 @@ fn sleep(
     world.run_for(seconds(60))?;
     assert_eq!(world.total().false_downs, 0, "seed {seed}");
     assert_eq!(world.tally(all[0]).downs, 0, "seed {seed}");
-    assert!(others == 0 || lasting > seconds(20), "seed {seed}: a short sleep goes unnoticed");
+    assert!(others == 0 || lasting > seconds(2), "seed {seed}: a short sleep goes unnoticed");
     world.check_at_rest()
 }
 

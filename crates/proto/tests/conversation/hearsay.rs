@@ -26,7 +26,8 @@ fn told(entries: Vec<Entry>) -> Lan {
 }
 
 fn tell(lan: &mut Lan, number: u64, entries: Vec<Entry>) {
-    let hello = with(extended(Kind::Notify, 9, number), |extension| extension.digest = Some(Digest { sum: number, hosts: 9 }));
+    let hello =
+        with(extended(Kind::Notify, 9, number), |extension| extension.digest = Some(Digest { sum: number, hosts: 9 }));
     lan.group(0, 9, &hello);
     lan.run(millis(1));
     let request = lan.sent.iter().rfind(|sent| sent.extension().pull.is_some()).expect("a request").clone();

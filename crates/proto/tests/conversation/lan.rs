@@ -56,6 +56,7 @@ pub(crate) fn extended(kind: Kind, number: u8, sequence: u64) -> Message {
         facts: Facts::default(),
         pull: None,
         roster: None,
+        claims: None,
     };
     Message { kind, info: Info { extension: Some(extension), ..base(kind, number).info } }
 }
@@ -116,16 +117,29 @@ pub(crate) struct Lan {
     pub(crate) now: Instant,
     pub(crate) hosts: Vec<Host>,
     pub(crate) sent: Vec<Sent>,
+    /// Whether hosts that start watch each other. Most conversations are with strangers who never answer a probe.
+    pub(crate) watch: bool,
 }
 
 impl Lan {
     pub(crate) fn new() -> Self {
-        Self { now: Instant::ZERO + secs(36_001), hosts: Vec::new(), sent: Vec::new() }
+        Self { now: Instant::ZERO + secs(36_001), hosts: Vec::new(), sent: Vec::new(), watch: false }
     }
 
     /// A network of the hosts 1 to `count`, settled for a minute, with the record of what was sent wiped.
     pub(crate) fn settled(count: u8) -> Self {
         let mut lan = Self::new();
+        for number in 1..=count {
+            lan.start(number);
+        }
+        lan.run(secs(60));
+        lan.forget();
+        lan
+    }
+
+    /// The same of hosts that watch each other.
+    pub(crate) fn watching(count: u8) -> Self {
+        let mut lan = Self { watch: true, ..Self::new() };
         for number in 1..=count {
             lan.start(number);
         }
@@ -147,6 +161,7 @@ impl Lan {
     /// A host without an interface.
     pub(crate) fn add(&mut self, number: u8, config: Config, known: Vec<KnownPeer>) -> usize {
         let identity = Identity { id: id(number), epoch: 5 };
+        let config = Config { watch: self.watch, ..config };
         let node = Node::new(identity, profile(number), config, u64::from(number), known);
         self.hosts.push(Host {
             node,

@@ -3,15 +3,17 @@
 //! The checks know the protocol's promises and nothing of how the engine keeps them: they see what goes in, what comes
 //! out and the public table.
 
+mod ring;
 mod sent;
 mod told;
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Instant, Kind, Message, Node, Output, PeerKey, State, Timer};
+use kimchi_peers_proto::{Change, Event, Instant, Kind, Message, Node, Output, PeerId, PeerKey, State, Timer};
 use thiserror::Error;
 
 use crate::host::{Host, HostIndex};
+use crate::wire::Packet;
 use crate::world::Feed;
 
 pub use sent::Sent;
@@ -58,12 +60,14 @@ pub struct Watch {
     rows: usize,
     steps: u64,
     told_up: BTreeMap<PeerKey, Instant>,
+    ring: ring::Words,
 }
 
 impl Watch {
     /// Begins anew with a host that was just started.
     pub(crate) fn restart(&mut self, node: &Node) {
         self.told_up.clear();
+        self.ring = ring::Words::default();
         self.told = node.table().iter().map(|peer| (peer.key.clone(), peer.state)).collect();
         self.sent.restart();
     }
@@ -83,12 +87,13 @@ impl Watch {
             return Err("its digest is not that of its table".to_owned());
         }
         no_answer_to_an_answer(step)?;
+        self.ring.note(step);
         for output in step.outputs {
             match output {
                 Output::Send { interface, from, to, bytes } => {
                     self.sent.check(step, *interface, (*from, *to), bytes)?
                 }
-                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up), event)?,
+                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up, &self.ring), event)?,
                 Output::Wait { .. } => {}
             }
         }
@@ -134,12 +139,6 @@ fn no_busy_loop(step: &Step<'_>) -> Result<(), String> {
     }
 }
 
-/// Whether this is a directed search to `host`.
-fn asks(output: &Output, host: std::net::IpAddr) -> bool {
-    let Output::Send { to, .. } = output else { return false };
-    is_search(output) && to.ip() == host
-}
-
 fn is_search(output: &Output) -> bool {
     let Output::Send { bytes, .. } = output else { return false };
     Message::decode(bytes).is_ok_and(|message| message.kind == Kind::Search)
@@ -148,8 +147,40 @@ fn is_search(output: &Output) -> bool {
 /// Most searches that a page may cause: its entries are asked for themselves, or the pages after it.
 const SEARCHES_AFTER_A_PAGE: usize = 30;
 
-/// Hearing a `notify` makes nobody speak to others: neither at once nor by an answer planned for later. All that it may
-/// cause is one directed search, to the host that sent it; a page may make its reader ask more.
+/// What a notify may make a host send, beside a directed search to the one who sent it: to those of whom it says that
+/// they are missed, and where it is missed itself.
+fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
+    let Output::Send { to, bytes, .. } = output else { return true };
+    let Ok(message) = Message::decode(bytes) else { return false };
+    let heard = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
+    let accused: Vec<PeerId> = heard
+        .iter()
+        .flat_map(|claims| claims.suspect.iter().chain(&claims.dead).chain(&claims.heard))
+        .map(|claim| claim.id)
+        .collect();
+    let extension = message.info.extension.as_ref();
+    let to_sender = to.ip() == packet.from.ip();
+    match message.kind {
+        Kind::Search if to.ip().is_multicast() => false,
+        Kind::Search => to_sender || extension.and_then(|told| told.target).is_some_and(|id| accused.contains(&id)),
+        Kind::Notify => {
+            let contradicts = accused.contains(&step.host.id) && (to_sender || to.ip().is_multicast());
+            // It vouches for whom it hears now, to one who asked earlier.
+            let claims = extension.and_then(|told| told.claims.as_ref());
+            contradicts || (!to.ip().is_multicast() && claims.is_some_and(|claims| !claims.heard.is_empty()))
+        }
+        Kind::Quit => false,
+    }
+}
+
+/// Whether a lost peer spoke to this host alone, so that it has reason to tell all.
+fn brings_back(step: &Step<'_>, packet: &Packet) -> bool {
+    let up = |output: &Output| matches!(output, Output::Event(Event::Peer { change: Change::Up, peer, .. }) if peer.addresses().contains(&packet.from.ip()));
+    !packet.to.ip().is_multicast() && step.outputs.iter().any(up)
+}
+
+/// Hearing a `notify` makes nobody speak to others: neither at once nor by an answer planned for later. What it may cause
+/// is bounded by what it says: see [`is_called_for`].
 fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
     let was_due = step.waited.is_some_and(|(until, _)| until <= step.now);
@@ -159,15 +190,21 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
     let page = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.roster).is_some();
     if page {
-        let asks_only = sent().all(|output| is_search(output)) && sent().count() <= SEARCHES_AFTER_A_PAGE;
-        if !asks_only {
-            return Err("it answered a page".to_owned());
-        }
-    } else if sent().count() > 1 || !sent().all(|output| asks(output, packet.from.ip())) {
-        return Err("it answered a notify at once".to_owned());
+        let asks_only = sent().all(is_search) && sent().count() <= SEARCHES_AFTER_A_PAGE;
+        return if asks_only { Ok(()) } else { Err("it answered a page".to_owned()) };
     }
+    let accused = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
+    let most = 1 + 2 * accused.as_ref().map_or(0, |claims| claims.count());
+    let uncalled = sent().find(|output| !is_called_for(step, packet, output));
+    if let Some(Output::Send { to, bytes, .. }) = uncalled.or_else(|| sent().nth(most)) {
+        let what = String::from_utf8_lossy(bytes);
+        return Err(format!("it answered a notify of {} at once, to {to}: {what}", packet.from));
+    }
+    let me =
+        accused.is_some_and(|claims| claims.suspect.iter().chain(&claims.dead).any(|claim| claim.id == step.host.id));
     let sooner = |until: Instant| step.waited.is_none_or(|(before, _)| until < before);
     match step.waits {
+        Some((_, Timer::Announce)) if me || brings_back(step, packet) => Ok(()),
         Some((until, Timer::Answer | Timer::Elected | Timer::Announce)) if sooner(until) => {
             Err("a notify planned an answer".to_owned())
         }

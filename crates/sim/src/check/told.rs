@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use kimchi_peers_proto::{Cause, Change, Event, Instant, Kind, Message, Peer, PeerKey, Reason, State};
 
 use super::Step;
+use super::ring::Words;
 use crate::world::Feed;
 
-/// The states told so far, and when rows came up by hearsay.
-type Told<'a> = (&'a mut BTreeMap<PeerKey, State>, &'a mut BTreeMap<PeerKey, Instant>);
+/// The states told so far, when rows came up by hearsay, and what was said of whom is missed.
+type Told<'a> = (&'a mut BTreeMap<PeerKey, State>, &'a mut BTreeMap<PeerKey, Instant>, &'a Words);
 
-pub(super) fn check(step: &Step<'_>, (told, told_up): Told<'_>, event: &Event) -> Result<(), String> {
+pub(super) fn check(step: &Step<'_>, (told, told_up, words): Told<'_>, event: &Event) -> Result<(), String> {
     let Event::Peer { change, cause, peer } = event else { return Ok(()) };
     if *peer.key.id().unwrap_or(&kimchi_peers_proto::PeerId::from_bytes([0; 32])) == step.host.id {
         return Err("it told of itself".to_owned());
@@ -22,8 +23,14 @@ pub(super) fn check(step: &Step<'_>, (told, told_up): Told<'_>, event: &Event) -
     let since = told_up.get(&peer.key).copied();
     let fits = match change {
         Change::Up => before != Some(State::Up) && peer.state == State::Up && was_heard(step, *cause, peer),
-        Change::Suspect => before == Some(State::Up) && peer.state == State::Suspect && is_silent(step, peer, since),
-        Change::Down => before != Some(State::Down) && peer.state == State::Down && has_died(step, *cause, peer, since),
+        Change::Suspect => {
+            before == Some(State::Up) && {
+                peer.state == State::Suspect && (is_silent(step, peer, since) || words.may_suspect(step, peer, since))
+            }
+        }
+        Change::Down => {
+            before != Some(State::Down) && peer.state == State::Down && { has_died(step, *cause, (peer, since), words) }
+        }
         Change::Changed | Change::Conflict => before == Some(peer.state),
         Change::Removed => before.is_some(),
     };
@@ -66,17 +73,24 @@ fn is_silent(step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
     peer.last_heard.max(told).is_some_and(|since| step.now.since(since) >= peer.time_to_live)
 }
 
-fn has_died(step: &Step<'_>, cause: Cause, peer: &Peer, told: Option<Instant>) -> bool {
+fn has_died(step: &Step<'_>, cause: Cause, (peer, told): (&Peer, Option<Instant>), words: &Words) -> bool {
     match cause {
         Cause::Heard(Kind::Quit) => {
             let heard = matches!(step.feed, Feed::Packet(_, packet) if packet.kind == Some(Kind::Quit));
             heard && peer.reason == Some(Reason::Left)
         }
-        Cause::NoAnswer => peer.reason == Some(Reason::Lost) && is_silent(step, peer, told),
+        Cause::NoAnswer => {
+            let silent = is_silent(step, peer, told) || words.may_pronounce(step, peer, told);
+            peer.reason == Some(Reason::Lost) && silent
+        }
+        Cause::Verdict => peer.reason == Some(Reason::Lost) && words.was_pronounced(step, peer),
         Cause::NotHeardSinceStart => peer.reason == Some(Reason::Lost) && peer.last_heard.is_none(),
         Cause::Heard(_)
         | Cause::Told
         | Cause::Silence
+        | Cause::HearsUsNot
+        | Cause::NotHeard
+        | Cause::AnswersAgain
         | Cause::AddressGone
         | Cause::Replaced
         | Cause::Expired

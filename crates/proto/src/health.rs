@@ -1,0 +1,107 @@
+//! Whether this host itself hears well: what its link loses, and whether it is cut off.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// Share of first tries that a link is taken to miss before anything was measured: 10 % loss each way.
+const MISSED_AT_FIRST: f64 = 0.19;
+/// Weight of one try in the moving average: half of it is made of the last 22 tries.
+const WEIGHT: f64 = 1.0 / 32.0;
+/// Below this loss a link is quiet, and fewer copies do.
+const QUIET: f64 = 0.03;
+/// Above this loss a verdict takes longer, up to twice as long at twice the loss.
+const BAD: f64 = 0.25;
+/// Who heard nobody for so long does not declare anybody dead: a neighbour probes it once a second.
+const DEAF_AFTER: Duration = Duration::from_secs(2);
+
+/// How well one link is heard.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    missed: f64,
+    /// When any extended peer was heard there last.
+    pub(crate) heard: Option<Instant>,
+    /// Whether nobody is heard there although peers are listed.
+    pub(crate) isolated: bool,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { missed: MISSED_AT_FIRST, heard: None, isolated: false }
+    }
+}
+
+impl Health {
+    /// Takes in whether the first try at a living peer was answered.
+    pub(crate) fn measure(&mut self, answered: bool) {
+        let missed = if answered { 0.0 } else { 1.0 };
+        self.missed += (missed - self.missed) * WEIGHT;
+    }
+
+    /// The share of datagrams lost one way: a try is answered where neither question nor answer is lost.
+    pub(crate) fn loss(&self) -> f64 {
+        1.0 - (1.0 - self.missed).max(0.0).sqrt()
+    }
+
+    /// How much longer than usual a verdict takes: 1 to 2.
+    pub(crate) fn stretch(&self) -> f64 {
+        (self.loss() / BAD).clamp(1.0, 2.0)
+    }
+
+    /// How often a suspicion is sent.
+    pub(crate) fn copies(&self) -> u32 {
+        if self.loss() < QUIET { 3 } else { 4 }
+    }
+
+    /// How often a verdict is sent: a receiver misses all of them once in 3,000 times at 20 % loss.
+    pub(crate) fn verdicts(&self) -> u32 {
+        if self.loss() < QUIET { 3 } else { 5 }
+    }
+
+    /// Time between two tries, as a multiple of the configured one: where nothing is lost, half of the tries do.
+    pub(crate) fn pace(&self, tries: u32) -> u32 {
+        if self.loss() < QUIET && tries >= 4 { 2 } else { 1 }
+    }
+
+    /// Whether any peer was heard since `since`, and not too long ago: otherwise it is us.
+    pub(crate) fn hears(&self, since: Instant, now: Instant) -> bool {
+        self.heard.is_some_and(|heard| heard > since && now.since(heard) < DEAF_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(missed_of_ten: usize) -> Health {
+        let mut health = Health::default();
+        (0..1000).for_each(|number| health.measure(number % 10 >= missed_of_ten));
+        health
+    }
+
+    #[test]
+    fn the_loss_is_that_of_one_way() {
+        assert!((Health::default().loss() - 0.1).abs() < 0.001);
+        assert!(settled(0).loss() < 0.001);
+        // A fifth lost each way: 36 of 100 tries are missed.
+        assert!((settled(4).loss() - 0.225).abs() < 0.03);
+    }
+
+    #[test]
+    fn a_bad_link_gets_time_and_a_quiet_one_fewer_packets() {
+        assert_eq!((settled(0).copies(), settled(0).pace(4), settled(0).pace(3)), (3, 2, 1));
+        assert_eq!((settled(2).copies(), settled(2).pace(9)), (4, 1));
+        assert!((settled(3).stretch() - 1.0).abs() < 0.001, "16 % one way is no bad link");
+        assert!(settled(7).stretch() > 1.5);
+        assert!((settled(10).stretch() - 2.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn who_hears_nobody_knows_nothing() {
+        let at = |millis: u64| Instant::from_micros(millis * 1000);
+        let health = Health { heard: Some(at(1_000)), ..Health::default() };
+        assert!(health.hears(at(500), at(1_500)));
+        assert!(!health.hears(at(1_000), at(1_500)) && !health.hears(at(500), at(3_001)));
+        assert!(!Health::default().hears(at(0), at(1)));
+    }
+}

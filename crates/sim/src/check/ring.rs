@@ -1,0 +1,98 @@
+//! What a host said and heard of those who are missed: the only grounds on which it may suspect, and declare and believe
+//! dead.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kimchi_peers_proto::{Claims, Instant, Message, Output, Peer, PeerId, PeerKey, State};
+
+use super::Step;
+use crate::world::Feed;
+
+/// Least silence before a suspicion and before a verdict, unless a kernel said that nobody listens.
+const SUSPECTED_AFTER: Duration = Duration::from_millis(1_200);
+const DEAD_AFTER: Duration = Duration::from_millis(2_200);
+/// The last suspicion leaves so much time to contradict it; half of that where the port was unreachable.
+const LAST_WORD: Duration = Duration::from_millis(100);
+/// Least copies of a suspicion.
+const COPIES: u32 = 3;
+/// How long a port that was unreachable explains haste, and a verdict that was heard explains a death.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+const HEARD_FOR: Duration = Duration::from_secs(2);
+
+/// The words so far.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// Own suspicions since the last pause: how many, when the last one was sent.
+    suspected: BTreeMap<PeerId, (u32, Instant)>,
+    /// Verdicts of others: when the last of them was heard.
+    pronounced: BTreeMap<PeerId, Instant>,
+    refused: BTreeMap<std::net::IpAddr, Instant>,
+}
+
+impl Words {
+    pub(super) fn note(&mut self, step: &Step<'_>) {
+        if let Feed::Unreachable(_, address) = step.feed {
+            self.refused.insert(*address, step.now);
+        }
+        self.note_verdicts(step);
+        for output in step.outputs {
+            let Output::Send { to, bytes, .. } = output else { continue };
+            if !to.ip().is_multicast() {
+                continue;
+            }
+            for claim in claims(bytes).iter().flat_map(|claims| &claims.suspect) {
+                let (copies, at) = self.suspected.entry(claim.id).or_insert((0, step.now));
+                *copies = if step.now.since(*at) > HEARD_FOR { 1 } else { *copies + 1 };
+                *at = step.now;
+            }
+        }
+    }
+
+    /// Only the word of an extended host that is up counts.
+    fn note_verdicts(&mut self, step: &Step<'_>) {
+        let Feed::Packet(_, packet) = step.feed else { return };
+        if !packet.to.ip().is_multicast() {
+            return;
+        }
+        let Some(extension) = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension) else {
+            return;
+        };
+        let judge = step.node.table().get(&PeerKey::Identity(extension.id));
+        let listed = judge.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
+        for claim in extension.claims.iter().filter(|_| listed).flat_map(|claims| &claims.dead) {
+            self.pronounced.insert(claim.id, step.now);
+        }
+    }
+
+    fn was_refused(&self, step: &Step<'_>, peer: &Peer) -> bool {
+        let lately = |at: &Instant| step.now.since(*at) < REFUSED_FOR;
+        peer.addresses().iter().any(|address| self.refused.get(address).is_some_and(lately))
+    }
+
+    /// Whether a peer was silent for the time that a suspicion takes.
+    pub(super) fn may_suspect(&self, step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
+        let silent = peer.last_heard.max(told).is_none_or(|since| step.now.since(since) >= SUSPECTED_AFTER);
+        silent || self.was_refused(step, peer)
+    }
+
+    /// Whether this host asked everybody often enough, and gave them time.
+    pub(super) fn may_pronounce(&self, step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
+        let since = peer.last_heard.max(told);
+        let silent = since.is_none_or(|since| step.now.since(since) >= DEAD_AFTER) || self.was_refused(step, peer);
+        let asked = peer.key.id().and_then(|id| self.suspected.get(id)).is_some_and(|(copies, at)| {
+            *copies >= COPIES && step.now.since(*at) >= LAST_WORD && step.now.since(*at) < HEARD_FOR
+        });
+        silent && asked
+    }
+
+    /// Whether another host declared it dead, and it was not heard since.
+    pub(super) fn was_pronounced(&self, step: &Step<'_>, peer: &Peer) -> bool {
+        let at = peer.key.id().and_then(|id| self.pronounced.get(id));
+        at.is_some_and(|at| step.now.since(*at) <= HEARD_FOR && peer.last_heard.is_none_or(|heard| heard <= *at))
+    }
+}
+
+fn claims(bytes: &[u8]) -> Option<Box<Claims>> {
+    Message::decode(bytes).ok()?.info.extension?.claims
+}
