@@ -56,18 +56,19 @@ impl Node {
     /// Stands for the answer to a search of an extended peer; `settled` tells of the time before the search was heard.
     pub(crate) fn stand_for_answer(&mut self, arrival: Arrival, searcher: PeerId, nonce: Nonce, settled: bool) {
         let now = arrival.now;
-        let rank = self.rank_after(&searcher, arrival.interface, RANK_MAX);
         let late = self.random.f64();
         let spread = self.config.answer_jitter(self.hosts());
-        let Some(link) = self.links.get_mut(&arrival.interface) else { return };
+        let Some(link) = self.links.get(&arrival.interface) else { return };
         let delay = if link.is_joining(now) {
             // Who knows few counts few before itself, so counting says nothing yet.
             JOINING_DELAY + JOINING_DELAY.max(spread).mul_f64(late)
-        } else if rank >= RANK_MAX {
-            TURN * RANK_MAX + spread.mul_f64(late)
         } else {
-            TURN * rank
+            match self.rank_after(&searcher, arrival.interface, RANK_MAX) {
+                RANK_MAX.. => TURN * RANK_MAX + spread.mul_f64(late),
+                rank => TURN * rank,
+            }
         };
+        let Some(link) = self.links.get_mut(&arrival.interface) else { return };
         if link.elections.len() < ELECTIONS_MAX && !link.elections.iter().any(|election| election.nonce == nonce) {
             link.elections.push(Election { nonce, at: now + delay, settled });
             link.plan_elected();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
+use crate::few::Few;
 use crate::id::PeerId;
 use crate::message::Nonce;
 use crate::node::Node;
@@ -145,7 +146,7 @@ impl Node {
             sequence: 0,
             time_to_live: Duration::from_secs(u64::from(entry.time_to_live)),
             facts: entry.facts.clone(),
-            paths: Vec::new(),
+            paths: Few::new(),
             state: State::Unknown,
             reason: None,
             state_since: now,
@@ -157,7 +158,7 @@ impl Node {
             rival: None,
             goodbye: None,
             told: None,
-            marks: Vec::new(),
+            marks: Few::new(),
             check_at: None,
         });
         self.rewrite(now, interface, key, entry);
@@ -170,7 +171,8 @@ impl Node {
     /// own answer: another host may be slower to notice, or hear what this one cannot.
     fn bring_back(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
         let Some(peer) = self.table.get(key) else { return false };
-        let newest = peer.newest().max((peer.epoch, peer.sequence)).max(peer.goodbye.unwrap_or_default());
+        let newest =
+            peer.newest().max((peer.epoch, peer.sequence)).max(peer.goodbye.as_deref().copied().unwrap_or_default());
         if (entry.epoch, entry.sequence) <= newest {
             return false;
         }

@@ -75,12 +75,15 @@ pub(crate) struct Flood {
 }
 
 impl World {
-    /// Boots hosts without any memory, at random times within `spread`.
-    pub fn boot_all(&mut self, hosts: &[HostIndex], spread: Duration) {
+    /// Boots hosts without any memory, at random times within `spread`, and tells in how long the last one does.
+    pub fn boot_all(&mut self, hosts: &[HostIndex], spread: Duration) -> Duration {
+        let mut last = Duration::ZERO;
         for host in hosts {
             let delay = spread.mul_f64(self.random.f64());
+            last = last.max(delay);
             self.after(delay, Fault::Boot(*host, Memory::Cold));
         }
+        last
     }
 
     /// Lets a fault happen now.

@@ -1,17 +1,18 @@
 //! The world: an event heap ordered by time and sequence, a virtual clock, one seed.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 use std::time::Duration;
 
 use kimchi_peers_proto::{Command, Instant, Output, PeerId, Timer};
 
-use crate::check::{Broken, Watch};
+use crate::check::{Broken, Invariants, Watch};
 use crate::fault::{Fault, Flood};
+use crate::goal::Goal;
 use crate::host::{Host, HostIndex, Life, Nic, Program, Role, Spec};
-use crate::model::Goal;
-use crate::net::{Conditions, Net, SegmentIndex};
+use crate::net::{Conditions, Flight, Net, SegmentIndex};
 use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::wire::Packet;
@@ -29,6 +30,7 @@ pub struct World {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) broken: Option<Broken>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) invariants: Invariants,
     seed: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<Entry>>,
@@ -47,7 +49,9 @@ pub(crate) enum Feed {
 /// What is going to happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
-    Arrival { host: HostIndex, nic: u32, packet: Rc<Packet> },
+    /// The copies of one datagram, the next one last. All of them are one entry of the heap, whose time is that of the
+    /// next one.
+    Arrivals(Rc<Packet>, Vec<Flight>),
     Wake(HostIndex),
     Fault(Box<Fault>),
     Flood(Flood),
@@ -93,6 +97,7 @@ impl World {
             tallies: Vec::new(),
             broken: None,
             outputs: Vec::new(),
+            invariants: Invariants::All,
             seed,
             sequence: 0,
             heap: BinaryHeap::new(),
@@ -104,7 +109,9 @@ impl World {
     pub fn lan(seed: u64, count: usize, conditions: Conditions) -> (Self, Vec<HostIndex>) {
         let mut world = Self::new(seed);
         let segment = world.add_segment(conditions);
-        let hosts = (0..count).map(|_| world.add_host(Spec::new(Role::Extended, segment))).collect();
+        let mut spec = Spec::new(Role::Extended, segment);
+        spec.config.peers_max = spec.config.peers_max.max(2 * count);
+        let hosts = (0..count).map(|_| world.add_host(spec.clone())).collect();
         (world, hosts)
     }
 
@@ -162,6 +169,12 @@ impl World {
             nics.push(Nic { index, segment: *segment, network, up: true });
         }
         nics
+    }
+
+    /// Chooses how closely the hosts are looked at; all of them are unless this says otherwise. With thousands of hosts
+    /// looking costs more time and memory than all that is looked at.
+    pub fn invariants(&mut self, which: Invariants) {
+        self.invariants = which;
     }
 
     /// The seed that repeats this run.
@@ -239,13 +252,28 @@ impl World {
     /// # Errors
     /// What an invariant found broken.
     pub fn step(&mut self) -> Result<bool, Broken> {
-        let Some(Reverse(entry)) = self.heap.pop() else { return Ok(false) };
-        self.now = self.now.max(entry.at);
-        match entry.happening {
-            Happening::Arrival { host, nic, packet } => self.arrive(host, nic, packet),
-            Happening::Wake(host) => self.wake(host),
-            Happening::Fault(fault) => self.apply(*fault),
-            Happening::Flood(flood) => self.flood(flood),
+        let Some(mut top) = self.heap.peek_mut() else { return Ok(false) };
+        self.now = self.now.max(top.0.at);
+        if let Happening::Arrivals(packet, flights) = &mut top.0.happening {
+            let (packet, flight) = (Rc::clone(packet), flights.pop());
+            match flights.last().map(|next| next.at) {
+                Some(at) => {
+                    top.0.at = at;
+                    drop(top);
+                }
+                None => drop(PeekMut::pop(top)),
+            }
+            if let Some(flight) = flight {
+                self.arrive(flight, packet);
+            }
+        } else {
+            let Reverse(entry) = PeekMut::pop(top);
+            match entry.happening {
+                Happening::Arrivals(..) => {}
+                Happening::Wake(host) => self.wake(host),
+                Happening::Fault(fault) => self.apply(*fault),
+                Happening::Flood(flood) => self.flood(flood),
+            }
         }
         self.broken.take().map_or(Ok(true), Err)
     }
