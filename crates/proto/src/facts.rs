@@ -25,6 +25,13 @@ pub struct Facts(Option<Arc<FactSet>>);
 /// What no facts look like. `None` stands for it, and nothing else does, so that equal facts compare equal.
 static NO_FACTS: FactSet = FactSet { version: None, server_root: None, architecture: None, hypervisor: None };
 
+impl Facts {
+    /// `others`, in this one's memory where they are equal: most hosts of a network are of one kind.
+    pub(crate) fn shared_with(&self, others: &Self) -> Self {
+        if self == others { self.clone() } else { others.clone() }
+    }
+}
+
 impl From<FactSet> for Facts {
     fn from(facts: FactSet) -> Self {
         Self((facts != NO_FACTS).then(|| Arc::new(facts)))
@@ -50,6 +57,8 @@ mod tests {
         assert_eq!((&*facts, facts.clone() == facts), (&set, true));
         assert_eq!(Facts::from(FactSet::default()), Facts::default());
         assert_ne!(facts, Facts::default());
+        let Facts(Some(shared)) = facts.shared_with(&set.into()) else { unreachable!("there is one") };
+        assert!(facts.0.is_some_and(|own| Arc::ptr_eq(&own, &shared)));
         assert_eq!(size_of::<Facts>(), size_of::<usize>());
     }
 }

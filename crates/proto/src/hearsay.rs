@@ -145,7 +145,7 @@ impl Node {
             epoch: 0,
             sequence: 0,
             time_to_live: Duration::from_secs(u64::from(entry.time_to_live)),
-            facts: entry.facts.clone(),
+            facts: self.profile.facts.shared_with(&entry.facts),
             paths: Few::new(),
             state: State::Unknown,
             reason: None,
@@ -207,7 +207,7 @@ impl Node {
         peer.told = Some((entry.epoch, entry.sequence));
         (peer.http_port, peer.https_port) = (entry.http_port, entry.https_port);
         peer.time_to_live = Duration::from_secs(u64::from(entry.time_to_live));
-        peer.facts = entry.facts.clone();
+        peer.facts = self.profile.facts.shared_with(&entry.facts);
         peer.probe = None;
         peer.paths.retain(|path| path.interface != interface && path.interface != 0);
         if peer.paths.len() < PATHS_MAX {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::counters::Drop;
 use crate::event::{Cause, Change};
+use crate::facts::Facts;
 use crate::few::Few;
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
@@ -85,7 +86,7 @@ impl Node {
             if !self.make_room(arrival.now, key.is_base()) {
                 return self.drop_datagram(arrival.now, Drop::TableFull, arrival.from);
             }
-            self.table.insert(new_peer(key.clone(), message, arrival.now));
+            self.table.insert(new_peer(key.clone(), message, &self.profile.facts, arrival.now));
         }
         let on_new_path = !self.has_path(&key, arrival.interface, message.info.address);
         let changed = self.update(arrival, &key, message, extension);
@@ -148,7 +149,7 @@ impl Node {
             (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
             // A directed search and its answer leave the facts out.
             if extension.echo.is_none() && extension.target.is_none() && peer.facts != extension.facts {
-                peer.facts = extension.facts.clone();
+                peer.facts = self.profile.facts.shared_with(&extension.facts);
                 changed = true;
             }
             if let Some(previous) = extension.previous_address.filter(|previous| *previous != address) {
@@ -247,7 +248,7 @@ impl Node {
     }
 }
 
-fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
+fn new_peer(key: PeerKey, message: &Message, usual: &Facts, now: Instant) -> Peer {
     let info = &message.info;
     Peer {
         key,
@@ -257,7 +258,7 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         epoch: 0,
         sequence: 0,
         time_to_live: Duration::ZERO,
-        facts: info.extension.as_ref().map(|extension| extension.facts.clone()).unwrap_or_default(),
+        facts: info.extension.as_ref().map(|extension| usual.shared_with(&extension.facts)).unwrap_or_default(),
         paths: Few::new(),
         state: State::Unknown,
         reason: None,

@@ -89,6 +89,7 @@ impl World {
     /// Lets a fault happen now.
     pub fn apply(&mut self, fault: Fault) {
         self.trace.line(self.now, format_args!("{fault:?}"));
+        self.changes += 1;
         match fault {
             Fault::Boot(host, memory) => self.boot(host, memory),
             Fault::Quit(host) => self.leave(host),
@@ -126,6 +127,7 @@ impl World {
 
     fn set_life(&mut self, index: HostIndex, life: Life) {
         let now = self.now;
+        self.changes += 1;
         if let Some(host) = self.hosts.get_mut(index.0) {
             host.life = life;
             host.life_since = now;

@@ -18,7 +18,12 @@ pub struct Goal {
     next: usize,
     /// The first host that is not known to list as many as it should.
     counted: usize,
+    /// How many the hosts of a place should list, and after how many changes of the world that was so.
+    expected: (u64, BTreeMap<Place, usize>),
 }
+
+/// What decides whom a host hears: hosts of one place hear equally many. A one-way cut makes each host a place of its own.
+type Place = (Vec<(SegmentIndex, u32)>, Option<HostIndex>);
 
 #[derive(Debug, Clone, Copy)]
 enum Scope {
@@ -30,22 +35,29 @@ enum Scope {
 impl Goal {
     /// Everybody knows everybody that can be heard, and nobody else.
     pub fn everybody() -> Self {
-        Self { scope: Scope::Everybody, next: 0, counted: 0 }
+        Self::of(Scope::Everybody)
     }
 
     /// `host` knows everybody.
     pub fn knows_all(host: HostIndex) -> Self {
-        Self { scope: Scope::ListedBy(host), next: 0, counted: 0 }
+        Self::of(Scope::ListedBy(host))
     }
 
     /// Everybody knows `host`, or knows that it is gone.
     pub fn known_by_all(host: HostIndex) -> Self {
-        Self { scope: Scope::Listing(host), next: 0, counted: 0 }
+        Self::of(Scope::Listing(host))
+    }
+
+    fn of(scope: Scope) -> Self {
+        Self { scope, next: 0, counted: 0, expected: (0, BTreeMap::new()) }
     }
 
     /// Whether it is reached.
     pub fn holds(&mut self, world: &World) -> bool {
         let hosts = world.hosts().len();
+        if matches!(self.scope, Scope::Everybody) && !self.numbers_agree(world) {
+            return false;
+        }
         let pairs = if matches!(self.scope, Scope::Everybody) { hosts * hosts } else { hosts };
         let mut agreed = 0;
         while agreed < pairs {
@@ -62,17 +74,20 @@ impl Goal {
             agreed += 1;
             self.next = (self.next + 1) % pairs;
         }
-        !matches!(self.scope, Scope::Everybody) || self.numbers_agree(world)
+        true
     }
 
     /// Whether each host that was not looked at closely lists as many as it should.
     fn numbers_agree(&mut self, world: &World) -> bool {
         let hosts = world.hosts().len();
-        let mut expected = BTreeMap::new();
+        if self.expected.0 != world.changes {
+            self.expected = (world.changes, BTreeMap::new());
+        }
         for _ in 0..hosts {
             let lister = HostIndex(self.counted);
             if !world.invariants.covers(lister) && matters(world, lister) {
-                let should = *expected.entry(place_of(world, lister)).or_insert_with(|| expected_by(world, lister));
+                let expected = self.expected.1.entry(place_of(world, lister));
+                let should = *expected.or_insert_with(|| expected_by(world, lister));
                 if live_rows(world, lister) != should {
                     return false;
                 }
@@ -120,9 +135,7 @@ fn live_rows(world: &World, lister: HostIndex) -> usize {
     table.live_extended() + base
 }
 
-/// What decides whom a host hears: hosts of one place hear equally many. A one-way cut makes each host a place of its
-/// own.
-fn place_of(world: &World, host: HostIndex) -> (Vec<(SegmentIndex, u32)>, Option<HostIndex>) {
+fn place_of(world: &World, host: HostIndex) -> Place {
     let nics = world.host(host).map(|host| host.nics.as_slice()).unwrap_or_default();
     let up = nics.iter().filter(|nic| nic.up).map(|nic| nic.segment);
     let segments = up.filter_map(|index| Some((index, world.net().segment(index)?)));

@@ -31,6 +31,8 @@ pub struct World {
     pub(crate) broken: Option<Broken>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) invariants: Invariants,
+    /// How often it changed who can hear whom.
+    pub(crate) changes: u64,
     seed: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<Entry>>,
@@ -98,6 +100,7 @@ impl World {
             broken: None,
             outputs: Vec::new(),
             invariants: Invariants::All,
+            changes: 0,
             seed,
             sequence: 0,
             heap: BinaryHeap::new(),
