@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, Facts, Identity, Info, Input, Instant, Interface, Kind,
-    KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile, Reason, State,
+    Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, Identity, Info, Input, Instant,
+    Interface, Kind, KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile, Reason,
+    State,
 };
 
 /// Caps that a short input can reach.
@@ -290,9 +291,9 @@ fn interface(number: usize) -> Option<Interface> {
 
 fn profile(number: u8) -> Profile {
     let name = ["me", "host1", "host2", "ME.example"][usize::from(number % 4)];
-    let facts = Facts { version: (number & 8 != 0).then(|| "1.0".parse().expect("a fact")), ..Facts::default() };
+    let set = FactSet { version: (number & 8 != 0).then(|| "1.0".parse().expect("a fact")), ..FactSet::default() };
     let name = name.parse().expect("a name");
-    Profile { name, http_port: 8000, https_port: 8001 + u16::from(number % 2), facts }
+    Profile { name, http_port: 8000, https_port: 8001 + u16::from(number % 2), facts: set.into() }
 }
 
 fn known(number: u8) -> KnownPeer {

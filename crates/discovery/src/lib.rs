@@ -56,6 +56,6 @@ pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    Cause, Change, Conflict, Counters, Event, Fact, Facts, GROUP_V4, GROUP_V6, HostName, Identity, Instant,
+    Cause, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_V4, GROUP_V6, HostName, Identity, Instant,
     InvalidFact, InvalidHostName, Kind, KnownPeer, PORT, Path, Peer, PeerId, PeerKey, Profile, Reason, State,
 };

@@ -63,25 +63,26 @@ impl Node {
     /// Stands for the answer to a search of an extended peer; `settled` tells of the time before the search was heard.
     pub(crate) fn stand_for_answer(&mut self, arrival: Arrival, searcher: PeerId, nonce: Nonce, settled: bool) {
         let now = arrival.now;
-        let rank = self.rank_after(&searcher, arrival.interface, RANK_MAX);
         let late = self.random.f64();
         let hosts = u32::try_from(self.hosts()).unwrap_or(u32::MAX);
         let spread = self.config.answer_jitter(self.hosts());
-        let Some(link) = self.links.get_mut(&arrival.interface) else { return };
+        let Some(link) = self.links.get(&arrival.interface) else { return };
         let delay = if link.is_joining(now) {
             // Who knows few counts few before itself, so counting says nothing yet.
             let delay = JOINING_DELAY.min(JOINING_SHARE * hosts);
             delay + delay.max(spread).mul_f64(late)
         } else if link.newcomers.storm(now, hosts as usize, Duration::ZERO) {
-            // One answer serves all that ask meanwhile.
-            // Those who know less than another leave it to that one.
+            // One answer serves all that ask meanwhile. Those who know less than another leave it to that one.
             let behind = link.digest.live().hosts < link.newcomers.most_told;
-            STORM_DELAY * if behind { 5 } else { 1 } + TURN * rank.min(STORM_TURNS)
-        } else if rank >= RANK_MAX {
-            TURN * RANK_MAX + spread.mul_f64(late)
+            let rank = self.rank_after(&searcher, arrival.interface, STORM_TURNS);
+            STORM_DELAY * if behind { 5 } else { 1 } + TURN * rank
         } else {
-            TURN * rank
+            match self.rank_after(&searcher, arrival.interface, RANK_MAX) {
+                RANK_MAX.. => TURN * RANK_MAX + spread.mul_f64(late),
+                rank => TURN * rank,
+            }
         };
+        let Some(link) = self.links.get_mut(&arrival.interface) else { return };
         if link.elections.len() < ELECTIONS_MAX && !link.elections.iter().any(|election| election.nonce == nonce) {
             link.elections.push(Election { searcher, nonce, at: now + delay, settled });
             link.plan_elected();

@@ -11,6 +11,9 @@ use crate::time::Instant;
 impl Node {
     /// Flags the live rows of `name` if there are two of them, or one beside this host; takes the flag off otherwise.
     pub(crate) fn review_name(&mut self, name: &HostName) {
+        if !self.is_me(name) && self.is_borne_once(name) {
+            return;
+        }
         let live: Vec<PeerKey> =
             self.table.named(name).filter(|peer| peer.is_live()).map(|peer| peer.key.clone()).collect();
         let mine = self.is_me(name);
@@ -29,14 +32,22 @@ impl Node {
         }
     }
 
+    /// Whether one row has this name and no conflict: so it is with nearly all, and there is nothing to review.
+    fn is_borne_once(&self, name: &HostName) -> bool {
+        let mut rows = self.table.named(name);
+        rows.next().is_some_and(|peer| peer.conflict.is_none()) && rows.next().is_none()
+    }
+
     fn set_name_conflict(&mut self, key: &PeerKey, conflict: Option<Conflict>) {
         let Some(peer) = self.table.get_mut(key) else { return };
-        if matches!(peer.conflict, Some(Conflict::Identity(_))) || peer.conflict == conflict {
+        if matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)))
+            || peer.conflict.as_deref() == conflict.as_ref()
+        {
             return;
         }
         let newly = peer.conflict.is_none();
         let ended = conflict.is_none();
-        peer.conflict = conflict;
+        peer.conflict = conflict.map(Box::new);
         if ended {
             self.emit_peer(key, Change::Changed, Cause::ConflictEnded);
         } else if newly {
@@ -48,7 +59,7 @@ impl Node {
     pub(crate) fn flag_clones(&mut self, now: Instant, first: (&PeerKey, IpAddr), second: (&PeerKey, IpAddr)) {
         for (key, other) in [first, second] {
             if let Some(peer) = self.table.get_mut(key) {
-                peer.conflict = Some(Conflict::Identity(other));
+                peer.conflict = Some(Box::new(Conflict::Identity(other)));
                 self.refresh_digest(now, key);
                 self.emit_peer(key, Change::Conflict, Cause::IdentityConflict);
             }
@@ -67,7 +78,7 @@ impl Node {
             .collect();
         if let [only] = live.as_slice()
             && let Some(peer) = self.table.get_mut(only)
-            && matches!(peer.conflict, Some(Conflict::Identity(_)))
+            && matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)))
         {
             peer.conflict = None;
             self.refresh_digest(now, only);

@@ -7,10 +7,11 @@
 //! What is told to others covers live rows alone. Rows known from the last run are summed up beside them: where the sum
 //! of both is what a peer tells, all of them are there.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::few::Few;
 use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::message::Nonce;
@@ -144,13 +145,25 @@ pub(crate) fn bucket_of(id: &PeerId) -> usize {
 /// What a host contributes: FNV-1a over its facts in their text form, then the finalizer of `SplitMix64`, because sums of
 /// FNV hashes of similar texts would be similar.
 pub(crate) fn mix(id: &PeerId, name: &HostName, address: IpAddr, (http_port, https_port): (u16, u16)) -> u64 {
-    let text = format!("{id} {name} {address} {http_port} {https_port}");
-    let fnv = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    // Writing into a hash cannot fail.
+    let _ = write!(hash, "{id} {name} {address} {http_port} {https_port}");
+    let Fnv(fnv) = hash;
     let mixed = (fnv ^ (fnv >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
+}
+
+/// FNV-1a of all that is written into it, so that a text is hashed without being stored.
+struct Fnv(u64);
+
+impl fmt::Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
 }
 
 /// The address by which a row is known on a link: the smallest, so that all choose the same.
@@ -164,7 +177,7 @@ pub(crate) fn address_on(peer: &Peer, interface: &Interface) -> Option<IpAddr> {
 /// What a row adds on a link. A copied identity adds nothing: hosts cannot agree on which of the two is the row.
 fn mark_of(peer: &Peer, interface: &Interface) -> Option<Mark> {
     let PeerKey::Identity(id) = &peer.key else { return None };
-    let cloned = matches!(peer.conflict, Some(Conflict::Identity(_)));
+    let cloned = matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)));
     if cloned || peer.state == State::Down || peer.name.as_str().len() > TOLD_NAME_MAX {
         return None;
     }
@@ -178,21 +191,20 @@ impl Node {
     /// or identity conflict.
     pub(crate) fn refresh_digest(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
-        let marks: Vec<Mark> = self.links.values().filter_map(|link| mark_of(peer, &link.interface)).collect();
+        let marks: Few<Mark> = self.links.values().filter_map(|link| mark_of(peer, &link.interface)).collect();
         if marks == peer.marks {
             return;
         }
-        let Some(id) = key.id().copied() else { return };
-        let before = match self.table.get_mut(key) {
-            Some(peer) => std::mem::replace(&mut peer.marks, marks.clone()),
-            None => return,
-        };
-        self.take_marks_off(now, &id, &before);
-        for mark in marks {
+        let Some(id) = key.id() else { return };
+        for mark in &marks {
             if let Some(link) = self.links.get_mut(&mark.interface) {
-                link.digest.add(&id, mark.value, mark.unheard);
+                link.digest.add(id, mark.value, mark.unheard);
                 link.digest_changed = now;
             }
+        }
+        if let Some(peer) = self.table.get_mut(key) {
+            let before = std::mem::replace(&mut peer.marks, marks);
+            self.take_marks_off(now, id, &before);
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::error::DecodeError;
+use crate::facts::Facts;
 use crate::interface::Interface;
-use crate::message::{Facts, Kind};
+use crate::message::{Kind, Message};
 use crate::peer::{Peer, PeerKey};
 use crate::text::HostName;
 use crate::time::Instant;
@@ -14,6 +16,10 @@ use crate::timers::Timer;
 pub enum Input<'a> {
     /// A datagram came in.
     Datagram(Datagram<'a>),
+    /// A datagram came in that the caller has decoded already, by [`Message::decode`] of its very bytes: on another
+    /// thread, or once for many engines. The same checks apply before and after, so it changes nothing but where the
+    /// decoding is done.
+    Decoded(Datagram<'a>, Result<&'a Message, DecodeError>),
     /// The interfaces to use from now on, all of them. The engine finds out itself what is different.
     Interfaces(Vec<Interface>),
     /// The program wants something.

@@ -12,7 +12,7 @@ use crate::announce::Detail;
 use crate::event::{Cause, Change};
 use crate::message::{Kind, Nonce};
 use crate::node::Node;
-use crate::peer::{Peer, PeerKey, Probe, Reach, Reason, State};
+use crate::peer::{Path, Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::time::Instant;
 
 /// Base searches that a base peer known from the last run may leave unanswered.
@@ -210,8 +210,12 @@ impl Node {
         for key in keys {
             let Some(peer) = self.table.get_mut(&key) else { continue };
             let before = peer.addresses();
-            let (gone, kept): (Vec<_>, Vec<_>) = peer.paths.drain(..).partition(|path| path.interface == interface);
-            peer.paths = if kept.is_empty() { gone.into_iter().take(1).collect() } else { kept };
+            let kept = |path: &Path| path.interface != interface;
+            if peer.paths.iter().any(kept) {
+                peer.paths.retain(kept);
+            } else {
+                peer.paths = peer.paths.iter().take(1).cloned().collect();
+            }
             if peer.addresses() != before {
                 self.emit_peer(&key, Change::Changed, Cause::AddressGone);
             }

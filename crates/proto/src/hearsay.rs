@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::announce::Detail;
 use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
-use crate::message::{Facts, Kind, Nonce};
+use crate::facts::Facts;
+use crate::few::Few;
+use crate::message::{Kind, Nonce};
 use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::roster::{Entry, Roster};
@@ -157,7 +159,7 @@ impl Node {
             sequence: 0,
             time_to_live: self.lifetime(),
             facts: Facts::default(),
-            paths: Vec::new(),
+            paths: Few::new(),
             state: State::Unknown,
             reason: None,
             state_since: now,
@@ -170,7 +172,7 @@ impl Node {
             rival: None,
             goodbye: None,
             told: None,
-            marks: Vec::new(),
+            marks: Few::new(),
             check_at: None,
         });
         self.rewrite(now, interface, key, entry);
@@ -183,7 +185,7 @@ impl Node {
     /// peer is asked itself: the other host may have missed its end, or hear what this one cannot.
     fn bring_back(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> Told {
         let Some(peer) = self.table.get(key) else { return Told::Nothing };
-        let newest = peer.newest_epoch().max(peer.goodbye.map_or(0, |(epoch, _)| epoch));
+        let newest = peer.newest_epoch().max(peer.goodbye.as_ref().map_or(0, |goodbye| goodbye.0));
         match peer.reason {
             Some(Reason::Left) if entry.epoch > newest => {
                 self.rewrite(now, interface, key, entry);

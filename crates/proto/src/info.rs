@@ -10,9 +10,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::digest::Digest;
 use crate::error::DecodeError;
+use crate::facts::FactSet;
 use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
-use crate::message::{Extension, Facts, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
+use crate::message::{Extension, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
 use crate::roster::{Entry, HashHalf, Pull, Roster};
 use crate::text::{Fact, HostName};
 
@@ -187,12 +188,13 @@ impl Members {
             nonce: self.nonce,
             echo: self.echo,
             previous_address: self.previous_address,
-            facts: Facts {
+            facts: FactSet {
                 version: self.program,
                 server_root: self.server_root,
                 architecture: self.architecture,
                 hypervisor: self.hypervisor,
-            },
+            }
+            .into(),
             digest: self.digest,
             pull,
             roster,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::counters::Drop;
 use crate::event::{Cause, Change};
+use crate::facts::Facts;
+use crate::few::Few;
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
@@ -93,13 +95,10 @@ impl Node {
             if !self.make_room(arrival.now, key.is_base()) {
                 return self.drop_datagram(arrival.now, Drop::TableFull, arrival.from);
             }
-            self.table.insert(new_peer(key.clone(), message, arrival.now));
+            self.table.insert(new_peer(key.clone(), message, &self.profile.facts, arrival.now));
         }
         let on_new_path = !self.has_path(&key, arrival.interface, message.info.address);
         let changed = self.update(arrival, &key, message, extension);
-        if on_new_path {
-            self.refresh_digest(arrival.now, &key);
-        }
         let was_up = self.table.get(&key).is_some_and(|peer| peer.state == State::Up);
         if !was_up {
             // The digests tell of everybody who has one.
@@ -109,8 +108,10 @@ impl Node {
                 link.news = true;
             }
             self.mark_up(arrival.now, &key, cause);
-        } else if changed {
+        } else if changed || on_new_path {
             self.refresh_digest(arrival.now, &key);
+        }
+        if was_up && changed {
             self.emit_peer(&key, Change::Changed, cause);
         }
         if !was_up || changed {
@@ -158,7 +159,7 @@ impl Node {
             (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
             // A directed search, its answer and what is said of others leave the facts out.
             if extension.is_full() && peer.facts != extension.facts {
-                peer.facts = extension.facts.clone();
+                peer.facts = self.profile.facts.shared_with(&extension.facts);
                 changed = true;
             }
             if let Some(previous) = extension.previous_address.filter(|previous| *previous != address) {
@@ -210,6 +211,9 @@ impl Node {
 
     /// A base peer that speaks our extension now is one peer, not two.
     fn absorb_base(&mut self, now: Instant, message: &Message) {
+        if self.table.base() == 0 {
+            return;
+        }
         let base = PeerKey::Base(message.info.name.clone(), message.info.address);
         if self.table.get(&base).is_some() {
             self.remove_peer(now, &base, Cause::Replaced);
@@ -240,7 +244,7 @@ impl Node {
             rival.address == address && newest > rival.newest && arrival.now.since(rival.seen_at) > REORDER_WINDOW
         });
         if !proven && peer.rival.as_ref().is_none_or(|rival| rival.address != address) {
-            peer.rival = Some(Rival { address, newest, seen_at: arrival.now });
+            peer.rival = Some(Box::new(Rival { address, newest, seen_at: arrival.now }));
         }
         proven
     }
@@ -272,7 +276,7 @@ impl Node {
     }
 }
 
-fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
+fn new_peer(key: PeerKey, message: &Message, usual: &Facts, now: Instant) -> Peer {
     let info = &message.info;
     Peer {
         key,
@@ -282,8 +286,8 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         epoch: 0,
         sequence: 0,
         time_to_live: Duration::ZERO,
-        facts: info.extension.as_ref().map(|extension| extension.facts.clone()).unwrap_or_default(),
-        paths: Vec::new(),
+        facts: info.extension.as_ref().map(|extension| usual.shared_with(&extension.facts)).unwrap_or_default(),
+        paths: Few::new(),
         state: State::Unknown,
         reason: None,
         state_since: now,
@@ -296,7 +300,7 @@ fn new_peer(key: PeerKey, message: &Message, now: Instant) -> Peer {
         rival: None,
         goodbye: None,
         told: None,
-        marks: Vec::new(),
+        marks: Few::new(),
         check_at: None,
     }
 }
@@ -335,7 +339,7 @@ fn order_of(peer: &Peer, arrival: Arrival, extension: &Extension) -> Order {
     // What was said before the goodbye and arrives after it brings nobody back. Only for a while, since a goodbye may
     // be forged with any number.
     let just_left = peer.state == State::Down && arrival.now.since(peer.state_since) < LATE_AFTER_GOODBYE;
-    if just_left && peer.goodbye.is_some_and(|goodbye| newest < goodbye) {
+    if just_left && peer.goodbye.as_deref().is_some_and(|goodbye| newest < *goodbye) {
         return Order::Stale;
     }
     if newest > (peer.epoch, peer.sequence) {

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use crate::claim::Claims;
 use crate::digest::Digest;
+use crate::facts::Facts;
 use crate::frame;
 use crate::id::PeerId;
 use crate::roster::{Pull, Roster};
-use crate::text::{Fact, HostName};
+use crate::text::HostName;
 
 /// Version of the extension that this crate speaks.
 pub const EXTENSION_VERSION: u8 = 1;
@@ -99,19 +100,6 @@ pub struct Extension {
     pub roster: Option<Box<Roster>>,
     /// `suspect`, `dead`, `heard`: what the sender says of other hosts.
     pub claims: Option<Box<Claims>>,
-}
-
-/// What a host tells of itself beyond its name and ports. All of it is optional.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Facts {
-    /// `version`: of the program that announces it.
-    pub version: Option<Fact>,
-    /// `root`: the path prefix of its console, such as `/wok`.
-    pub server_root: Option<Fact>,
-    /// `arch`: its processor architecture, such as `x86_64`.
-    pub architecture: Option<Fact>,
-    /// `hyp`: its hypervisor, such as `kvm`.
-    pub hypervisor: Option<Fact>,
 }
 
 /// A random number that ties an answer to its question: 64 bits, so that nobody off the link can guess it.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::config::Config;
 use crate::counters::{Counters, Drop, Ledger};
 use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
+use crate::few::Few;
 use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::link::Link;
@@ -109,7 +110,8 @@ impl Node {
         if !self.leaving {
             self.notice_lateness(now);
             match input {
-                Input::Datagram(datagram) => self.receive(now, &datagram),
+                Input::Datagram(datagram) => self.receive(now, &datagram, None),
+                Input::Decoded(datagram, decoded) => self.receive(now, &datagram, Some(decoded)),
                 Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
                 Input::Command(command) => self.command(now, command),
                 Input::Unreachable { interface, address } => self.hear_unreachable(now, interface, address),
@@ -201,7 +203,7 @@ impl Node {
             rival: None,
             goodbye: None,
             told: None,
-            marks: Vec::new(),
+            marks: Few::new(),
             check_at: None,
         });
     }

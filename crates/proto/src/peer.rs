@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::digest::{Digest, Mark};
+use crate::facts::Facts;
+use crate::few::Few;
 use crate::id::PeerId;
-use crate::message::{Facts, Nonce};
+use crate::message::Nonce;
 use crate::text::HostName;
 use crate::time::Instant;
 
@@ -166,6 +168,9 @@ pub enum Conflict {
 }
 
 /// One row of the peer table.
+///
+/// A host of a large network has thousands of these, so what is rare stands behind a pointer and what is told by many is
+/// shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// What identifies the row.
@@ -185,7 +190,7 @@ pub struct Peer {
     /// What it tells of itself.
     pub facts: Facts,
     /// Where it is heard; the first one is the address to use.
-    pub paths: Vec<Path>,
+    pub paths: Few<Path>,
     /// Whether it is there.
     pub state: State,
     /// Why it is down; `None` in every other state.
@@ -199,19 +204,19 @@ pub struct Peer {
     /// Which of the two ways between this host and it work.
     pub reach: Reach,
     /// What makes it doubtful.
-    pub conflict: Option<Conflict>,
+    pub conflict: Option<Box<Conflict>>,
     /// Since when it is in this epoch.
     pub(crate) epoch_since: Instant,
     /// The directed searches under way while it is doubted.
     pub(crate) probe: Option<Probe>,
     /// A second host that seems to use its identity.
-    pub(crate) rival: Option<Rival>,
+    pub(crate) rival: Option<Box<Rival>>,
     /// Number of the newest goodbye that was believed.
-    pub(crate) goodbye: Option<(u64, u64)>,
+    pub(crate) goodbye: Option<Box<(u64, u64)>>,
     /// The incarnation that another peer told of, while it was not heard itself in this run.
     pub(crate) told: Option<u64>,
     /// What it adds to the digests.
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) marks: Few<Mark>,
     /// When the table looks at this row again.
     pub(crate) check_at: Option<Instant>,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::announce::Detail;
 use crate::counters::Drop;
 use crate::digest::TOLD_NAME_MAX;
+use crate::error::DecodeError;
 use crate::event::{Cause, Datagram, Event, Lane};
 use crate::learn::Arrival;
 use crate::message::{Extension, Info, Kind, Message};
@@ -23,8 +24,13 @@ const CLONE_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) const GOODBYE_LEAP_MAX: u64 = 1 << 20;
 
 impl Node {
-    /// Takes one datagram.
-    pub(crate) fn receive(&mut self, now: Instant, datagram: &Datagram<'_>) {
+    /// Takes one datagram, together with what it says where that is known already.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+        decoded: Option<Result<&Message, DecodeError>>,
+    ) {
         if let Some(drop) = self.refuse_source(datagram) {
             return self.drop_datagram(now, drop, datagram.from);
         }
@@ -33,19 +39,27 @@ impl Node {
         {
             link.unheard = 0;
         }
-        let message = match Message::decode(datagram.bytes) {
-            Ok(message) => message,
-            Err(error) => {
-                if let Some(event) = self.ledger.undecodable(now, error, datagram.from) {
-                    self.emit(event);
-                }
-                return;
-            }
-        };
-        if self.is_own(now, datagram, &message) {
+        match decoded {
+            Some(Ok(message)) => self.receive_message(now, datagram, message),
+            Some(Err(error)) => self.receive_noise(now, datagram, error),
+            None => match Message::decode(datagram.bytes) {
+                Ok(message) => self.receive_message(now, datagram, &message),
+                Err(error) => self.receive_noise(now, datagram, error),
+            },
+        }
+    }
+
+    fn receive_noise(&mut self, now: Instant, datagram: &Datagram<'_>, error: DecodeError) {
+        if let Some(event) = self.ledger.undecodable(now, error, datagram.from) {
+            self.emit(event);
+        }
+    }
+
+    fn receive_message(&mut self, now: Instant, datagram: &Datagram<'_>, message: &Message) {
+        if self.is_own(now, datagram, message) {
             return;
         }
-        if self.is_goodbye_in_my_name(&message) {
+        if self.is_goodbye_in_my_name(message) {
             self.refute(now);
         }
         if !self.address_fits(datagram, &message.info) {
@@ -58,8 +72,8 @@ impl Node {
         let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
         let lost = datagram.lane == Lane::Unicast && self.is_lost(&message.info);
         match message.kind {
-            Kind::Search => self.receive_search(arrival, datagram, &message),
-            Kind::Notify => self.receive_notify(arrival, datagram.lane, &message),
+            Kind::Search => self.receive_search(arrival, datagram, message),
+            Kind::Notify => self.receive_notify(arrival, datagram.lane, message),
             Kind::Quit => self.receive_quit(arrival, &message.info),
         }
         if lost && message.kind != Kind::Quit {
@@ -263,7 +277,7 @@ impl Node {
         });
         if believed {
             if let (Some(peer), Some(extension)) = (self.table.get_mut(&key), &info.extension) {
-                peer.goodbye = Some((extension.epoch, extension.sequence));
+                peer.goodbye = Some(Box::new((extension.epoch, extension.sequence)));
             }
             self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));
         } else if info.extension.as_ref().is_none_or(|extension| extension.time_to_live > 0) {

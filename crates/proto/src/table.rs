@@ -1,20 +1,35 @@
 //! The peer table: ordered, bounded, and indexed by name and by the next time to look at a row.
 //!
-//! Every change that an index depends on goes through a method here, so the indexes cannot drift from the rows.
+//! Every change that an index depends on goes through a method here, so the indexes cannot drift from the rows. An index
+//! holds a row's slot instead of its key, which keeps a row of a large network within a few hundred bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::id::PeerId;
 use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::text::HostName;
 use crate::time::Instant;
 
+/// Where a row is stored: an index into [`PeerTable::slots`]. The slot of a row that is gone is used again.
+type Slot = u32;
+
 /// The peers that a host knows, dead ones included.
 #[derive(Debug, Default)]
 pub struct PeerTable {
-    rows: BTreeMap<PeerKey, Peer>,
-    names: BTreeMap<HostName, BTreeSet<PeerKey>>,
-    checks: BTreeSet<(Instant, PeerKey)>,
+    slots: Vec<Option<Box<Peer>>>,
+    free: Vec<Slot>,
+    /// The rows keyed by an identity alone: nearly all.
+    identities: BTreeMap<PeerId, Slot>,
+    /// The others, which come behind those in the order of keys.
+    others: BTreeMap<PeerKey, Slot>,
+    names: BTreeSet<(HostName, Slot)>,
+    checks: BTreeSet<(Instant, Slot)>,
+    /// The time of the first entry of `checks`: it is asked for twice with every datagram.
+    next_check: Option<Instant>,
+    /// The slot that was asked for last. One datagram asks for its sender's row many times, so this saves most searches.
+    last: AtomicU32,
     live_extended: usize,
     unknown: usize,
     base: usize,
@@ -23,30 +38,44 @@ pub struct PeerTable {
 impl PeerTable {
     /// The row of `key`.
     pub fn get(&self, key: &PeerKey) -> Option<&Peer> {
-        self.rows.get(key)
+        self.at(self.slot(key)?)
     }
 
     /// All rows in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.rows.values()
+        self.identities.values().chain(self.others.values()).filter_map(|slot| self.at(*slot))
     }
 
     /// The rows between two keys, in the order of the keys. Panics where the first bound is behind the second.
     pub(crate) fn range<'a>(
         &'a self,
-        range: (Bound<&PeerKey>, Bound<&PeerKey>),
+        (start, end): (Bound<&PeerKey>, Bound<&PeerKey>),
     ) -> impl DoubleEndedIterator<Item = &'a Peer> + use<'a> {
-        self.rows.range::<PeerKey, _>(range).map(|(_, peer)| peer)
+        // Every key of an identity alone comes before every other key.
+        let identity = |key: &PeerKey| if let PeerKey::Identity(id) = key { Some(*id) } else { None };
+        let first = match start {
+            Bound::Included(key) => identity(key).map(Bound::Included),
+            Bound::Excluded(key) => identity(key).map(Bound::Excluded),
+            Bound::Unbounded => Some(Bound::Unbounded),
+        };
+        let (last, ends_there) = match end {
+            Bound::Included(key) => identity(key).map_or((Bound::Unbounded, false), |id| (Bound::Included(id), true)),
+            Bound::Excluded(key) => identity(key).map_or((Bound::Unbounded, false), |id| (Bound::Excluded(id), true)),
+            Bound::Unbounded => (Bound::Unbounded, false),
+        };
+        let identities = first.map(|first| self.identities.range((first, last))).into_iter().flatten();
+        let others = (!ends_there).then(|| self.others.range::<PeerKey, _>((start, end))).into_iter().flatten();
+        identities.map(|(_, slot)| slot).chain(others.map(|(_, slot)| slot)).filter_map(|slot| self.at(*slot))
     }
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.identities.len() + self.others.len()
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// How many extended peers are up or suspect.
@@ -66,88 +95,128 @@ impl PeerTable {
 
     /// The rows that carry `name`.
     pub fn named(&self, name: &HostName) -> impl Iterator<Item = &Peer> {
-        self.names.get(name).into_iter().flatten().filter_map(|key| self.rows.get(key))
+        let all = (name.clone(), Slot::MIN)..=(name.clone(), Slot::MAX);
+        self.names.range(all).filter_map(|(_, slot)| self.at(*slot))
+    }
+
+    fn slot(&self, key: &PeerKey) -> Option<Slot> {
+        match key {
+            PeerKey::Identity(id) => {
+                let last = self.last.load(Ordering::Relaxed);
+                if self.at(last).is_some_and(|peer| peer.key == *key) {
+                    return Some(last);
+                }
+                let slot = self.identities.get(id).copied()?;
+                self.last.store(slot, Ordering::Relaxed);
+                Some(slot)
+            }
+            PeerKey::Clone(..) | PeerKey::Base(..) => self.others.get(key).copied(),
+        }
+    }
+
+    fn at(&self, slot: Slot) -> Option<&Peer> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
+    fn at_mut(&mut self, slot: Slot) -> Option<&mut Peer> {
+        self.slots.get_mut(slot as usize)?.as_deref_mut()
     }
 
     /// The row to change in ways that no index depends on: not its key, name, state or check time.
     pub(crate) fn get_mut(&mut self, key: &PeerKey) -> Option<&mut Peer> {
-        self.rows.get_mut(key)
+        self.at_mut(self.slot(key)?)
     }
 
     /// Puts a row in, in place of one with the same key.
     pub(crate) fn insert(&mut self, peer: Peer) {
         self.remove(&peer.key);
-        self.names.entry(peer.name.clone()).or_default().insert(peer.key.clone());
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // A table of four thousand million rows fits no memory.
+            Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
+        });
+        match &peer.key {
+            PeerKey::Identity(id) => self.identities.insert(*id, slot),
+            PeerKey::Clone(..) | PeerKey::Base(..) => self.others.insert(peer.key.clone(), slot),
+        };
+        self.names.insert((peer.name.clone(), slot));
         if let Some(at) = peer.check_at {
-            self.checks.insert((at, peer.key.clone()));
+            self.checks.insert((at, slot));
+            self.note_next_check();
         }
-        self.count(&peer, true);
-        self.rows.insert(peer.key.clone(), peer);
+        self.count(Traits::of(&peer), true);
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(Box::new(peer));
+        }
     }
 
     /// Takes a row out.
     pub(crate) fn remove(&mut self, key: &PeerKey) -> Option<Peer> {
-        let peer = self.rows.remove(key)?;
-        self.forget_name(&peer.name, key);
+        let slot = match key {
+            PeerKey::Identity(id) => self.identities.remove(id),
+            PeerKey::Clone(..) | PeerKey::Base(..) => self.others.remove(key),
+        }?;
+        let peer = self.slots.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        self.names.remove(&(peer.name.clone(), slot));
         if let Some(at) = peer.check_at {
-            self.checks.remove(&(at, key.clone()));
+            self.checks.remove(&(at, slot));
+            self.note_next_check();
         }
-        self.count(&peer, false);
-        Some(peer)
+        self.count(Traits::of(&peer), false);
+        Some(*peer)
     }
 
-    fn forget_name(&mut self, name: &HostName, key: &PeerKey) {
-        if let Some(keys) = self.names.get_mut(name) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.names.remove(name);
-            }
-        }
-    }
-
-    fn count(&mut self, peer: &Peer, more: bool) {
+    fn count(&mut self, traits: Traits, more: bool) {
         let change = |count: &mut usize, applies: bool| {
             if applies {
                 *count = if more { *count + 1 } else { count.saturating_sub(1) };
             }
         };
-        change(&mut self.live_extended, peer.is_live() && !peer.key.is_base());
-        change(&mut self.unknown, peer.state == State::Unknown);
-        change(&mut self.base, peer.key.is_base());
+        change(&mut self.live_extended, traits.live_extended);
+        change(&mut self.unknown, traits.unknown);
+        change(&mut self.base, traits.base);
     }
 
     /// Gives a row another name and tells the one it had.
     pub(crate) fn rename(&mut self, key: &PeerKey, name: &HostName) -> Option<HostName> {
-        let peer = self.rows.get_mut(key)?;
-        let before = std::mem::replace(&mut peer.name, name.clone());
-        self.forget_name(&before, key);
-        self.names.entry(name.clone()).or_default().insert(key.clone());
+        let slot = self.slot(key)?;
+        let before = std::mem::replace(&mut self.at_mut(slot)?.name, name.clone());
+        self.names.remove(&(before.clone(), slot));
+        self.names.insert((name.clone(), slot));
         Some(before)
     }
 
     /// Moves a row to another state.
     pub(crate) fn set_state(&mut self, key: &PeerKey, state: State, reason: Option<Reason>, now: Instant) {
-        let Some(mut peer) = self.rows.remove(key) else { return };
-        self.count(&peer, false);
+        let Some(peer) = self.get_mut(key) else { return };
+        let before = Traits::of(peer);
         peer.state = state;
         peer.reason = reason;
         peer.state_since = now;
-        self.count(&peer, true);
-        self.rows.insert(key.clone(), peer);
+        let after = Traits::of(peer);
+        self.count(before, false);
+        self.count(after, true);
     }
 
     /// Sets when to look at a row again.
     pub(crate) fn schedule(&mut self, key: &PeerKey, at: Instant) {
-        let Some(peer) = self.rows.get_mut(key) else { return };
+        let Some(slot) = self.slot(key) else { return };
+        let Some(peer) = self.at_mut(slot) else { return };
         if let Some(before) = peer.check_at.replace(at) {
-            self.checks.remove(&(before, key.clone()));
+            self.checks.remove(&(before, slot));
         }
-        self.checks.insert((at, key.clone()));
+        self.checks.insert((at, slot));
+        self.note_next_check();
+    }
+
+    fn note_next_check(&mut self) {
+        self.next_check = self.checks.first().map(|(at, _)| *at);
     }
 
     /// When the first row wants to be looked at.
     pub(crate) fn next_check(&self) -> Option<Instant> {
-        self.checks.first().map(|(at, _)| *at)
+        self.next_check
     }
 
     /// Takes one row that is due out of the schedule. The caller sets its next time.
@@ -155,45 +224,66 @@ impl PeerTable {
         if self.next_check()? > now {
             return None;
         }
-        let (_, key) = self.checks.pop_first()?;
-        if let Some(peer) = self.rows.get_mut(&key) {
-            peer.check_at = None;
-        }
-        Some(key)
+        let (_, slot) = self.checks.pop_first()?;
+        self.note_next_check();
+        let peer = self.at_mut(slot)?;
+        peer.check_at = None;
+        Some(peer.key.clone())
     }
 
     /// The row that has been down longest among base or among extended peers: the one that makes room.
     pub(crate) fn longest_down(&self, base: bool) -> Option<PeerKey> {
-        let down = self.rows.values().filter(|peer| peer.state == State::Down && peer.key.is_base() == base);
+        let down = self.iter().filter(|peer| peer.state == State::Down && peer.key.is_base() == base);
         down.min_by_key(|peer| peer.state_since).map(|peer| peer.key.clone())
     }
 
     /// Whether the indexes agree with the rows; what the property test asks after every step.
     #[cfg(test)]
     pub(crate) fn is_consistent(&self) -> bool {
-        let count = |test: &dyn Fn(&Peer) -> bool| self.rows.values().filter(|peer| test(peer)).count();
-        let checks: BTreeSet<_> =
-            self.rows.values().filter_map(|peer| peer.check_at.map(|at| (at, peer.key.clone()))).collect();
-        let named: usize = self.names.values().map(BTreeSet::len).sum();
+        let count = |test: &dyn Fn(&Peer) -> bool| self.iter().filter(|peer| test(peer)).count();
+        let slot = |peer: &Peer| self.slot(&peer.key).unwrap();
+        let checks: BTreeSet<_> = self.iter().filter_map(|peer| peer.check_at.map(|at| (at, slot(peer)))).collect();
+        let names: BTreeSet<_> = self.iter().map(|peer| (peer.name.clone(), slot(peer))).collect();
+        let stored = self.slots.iter().flatten().count();
         self.live_extended == count(&|peer| peer.is_live() && !peer.key.is_base())
             && self.unknown == count(&|peer| peer.state == State::Unknown)
             && self.base == count(&|peer| peer.key.is_base())
+            && self.next_check == checks.first().map(|(at, _)| *at)
             && self.checks == checks
-            && named == self.rows.len()
-            && self.rows.values().all(|peer| self.names.get(&peer.name).is_some_and(|keys| keys.contains(&peer.key)))
+            && self.names == names
+            && (stored, stored + self.free.len()) == (self.len(), self.slots.len())
+            && self.iter().count() == self.len()
+            && self.iter().zip(self.iter().skip(1)).all(|(one, next)| one.key < next.key)
+    }
+}
+
+/// What of a row is counted.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
+    live_extended: bool,
+    unknown: bool,
+    base: bool,
+}
+
+impl Traits {
+    fn of(peer: &Peer) -> Self {
+        let base = peer.key.is_base();
+        Self { live_extended: peer.is_live() && !base, unknown: peer.state == State::Unknown, base }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use std::ops::RangeBounds as _;
     use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::facts::Facts;
+    use crate::few::Few;
     use crate::id::PeerId;
-    use crate::message::Facts;
     use crate::peer::Reach;
 
     /// One call of a method that changes the table; the numbers choose among a few keys, names, states and times.
@@ -253,7 +343,7 @@ mod tests {
             sequence: 1,
             time_to_live: Duration::from_secs(30),
             facts: Facts::default(),
-            paths: Vec::new(),
+            paths: Few::new(),
             state,
             reason: None,
             state_since: Instant::ZERO,
@@ -266,7 +356,7 @@ mod tests {
             rival: None,
             goodbye: None,
             told: None,
-            marks: Vec::new(),
+            marks: Few::new(),
             check_at,
         }
     }
@@ -295,6 +385,13 @@ mod tests {
         }
     }
 
+    /// What a network of thousands of hosts costs each of them hangs on these.
+    #[test]
+    fn a_row_is_small() {
+        assert!(size_of::<Peer>() <= 344, "{} bytes", size_of::<Peer>());
+        assert!(size_of::<PeerKey>() <= 56, "{} bytes", size_of::<PeerKey>());
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -304,6 +401,18 @@ mod tests {
             for step in &steps {
                 apply(&mut table, step);
                 prop_assert!(table.is_consistent(), "after {step:?}");
+            }
+            for (one, other) in (0..8_u8).flat_map(|one| (0..8_u8).map(move |other| (key(one), key(other)))) {
+                if one < other {
+                    let within = |range: (Bound<&PeerKey>, Bound<&PeerKey>)| {
+                        let expected: Vec<_> = table.iter().filter(|peer| range.contains(&&peer.key)).collect();
+                        table.range(range).collect::<Vec<_>>() == expected
+                    };
+                    prop_assert!(within((Bound::Excluded(&one), Bound::Excluded(&other))));
+                    prop_assert!(within((Bound::Included(&one), Bound::Included(&other))));
+                    prop_assert!(within((Bound::Excluded(&one), Bound::Unbounded)));
+                    prop_assert!(within((Bound::Unbounded, Bound::Excluded(&other))));
+                }
             }
         }
     }

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 /// A host's name: labels of ASCII letters, digits, `-` and `_`, joined by dots, kept in lower case.
 ///
 /// At most 253 bytes, labels of 1 to 63 bytes (RFC 1035 section 2.3.4; the underscore is in use among hypervisors).
-/// Nothing in it can be markup, a terminal escape or a part of a URL's syntax.
+/// Nothing in it can be markup, a terminal escape or a part of a URL's syntax. A clone shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostName(Box<str>);
+pub struct HostName(Arc<str>);
 
 /// Longest host name in bytes (RFC 1035 section 2.3.4).
 pub const HOST_NAME_MAX: usize = 253;
@@ -45,7 +46,11 @@ impl FromStr for HostName {
                 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         };
         if text.len() <= HOST_NAME_MAX && text.split('.').all(label_is_good) {
-            Ok(Self(text.to_ascii_lowercase().into_boxed_str()))
+            Ok(Self(if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                text.to_ascii_lowercase().into()
+            } else {
+                text.into()
+            }))
         } else {
             Err(InvalidHostName)
         }
@@ -58,9 +63,10 @@ impl fmt::Display for HostName {
     }
 }
 
-/// A short fact that a host tells of itself: its version, its architecture, the path prefix of its console.
+/// A short fact that a host tells of itself: its version, its architecture, the path prefix of its console. A clone
+/// shares the text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fact(Box<str>);
+pub struct Fact(Arc<str>);
 
 impl Fact {
     /// The fact as text.

@@ -5,8 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kimchi_peers_proto::{
-    BucketHashes, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, Facts, INTEGER_MAX, Info, Kind, Message,
-    Nonce, PeerId, Pull, Roster, TIME_TO_LIVE_MAX,
+    BucketHashes, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, INTEGER_MAX, Info, Kind,
+    Message, Nonce, PeerId, Pull, Roster, TIME_TO_LIVE_MAX,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -41,11 +41,8 @@ fn fact() -> impl Strategy<Value = Option<Fact>> {
 fn extension() -> impl Strategy<Value = Extension> {
     let id = || any::<[u8; 32]>().prop_map(PeerId::from_bytes);
     let nonce = || option::of(any::<u64>().prop_map(Nonce));
-    let facts = (fact(), fact(), fact(), fact()).prop_map(|(version, server_root, architecture, hypervisor)| Facts {
-        version,
-        server_root,
-        architecture,
-        hypervisor,
+    let facts = (fact(), fact(), fact(), fact()).prop_map(|(version, server_root, architecture, hypervisor)| {
+        Facts::from(FactSet { version, server_root, architecture, hypervisor })
     });
     let numbers = (1..=INTEGER_MAX, 0..=INTEGER_MAX, 0..=TIME_TO_LIVE_MAX);
     let digest = option::of((any::<u64>(), 0..=99_999_u32).prop_map(|(sum, hosts)| Digest { sum, hosts }));
@@ -185,7 +182,7 @@ fn the_longest_message_fits_a_datagram() {
     let address: IpAddr = "2001:1111:1111:1111:1111:1111:1111:1111".parse().unwrap();
     let id = PeerId::from_bytes([255; 32]);
     let facts =
-        Facts { version: fact.clone(), server_root: fact.clone(), architecture: fact.clone(), hypervisor: fact };
+        FactSet { version: fact.clone(), server_root: fact.clone(), architecture: fact.clone(), hypervisor: fact };
     let extension = Extension {
         id,
         epoch: INTEGER_MAX,
@@ -196,7 +193,7 @@ fn the_longest_message_fits_a_datagram() {
         echo: Some(Nonce(u64::MAX)),
         previous_address: Some(address),
         digest: Some(Digest { sum: u64::MAX, hosts: 99_999 }),
-        facts,
+        facts: facts.into(),
         pull: None,
         roster: None,
         claims: None,

@@ -26,10 +26,9 @@ impl BasePeer {
         base_message(kind, &self.name, address)
     }
 
-    /// Takes one datagram on the interface with `address` and tells what it answers.
-    pub(crate) fn receive(&mut self, address: IpAddr, bytes: &[u8]) -> Option<Vec<u8>> {
-        let message = Message::decode(bytes).ok()?;
-        let sender = (message.info.name, message.info.address);
+    /// Takes one message on the interface with `address` and tells what it answers.
+    pub(crate) fn receive(&mut self, address: IpAddr, message: &Message) -> Option<Vec<u8>> {
+        let sender = (message.info.name.clone(), message.info.address);
         if sender == (self.name.clone(), address) {
             return None;
         }

@@ -8,6 +8,7 @@ use kimchi_peers_proto::{Cause, Change, Datagram, Event, Input, Instant, Kind, M
 use crate::check::Step;
 use crate::host::{HostIndex, Life, Program};
 use crate::model;
+use crate::net::Flight;
 use crate::wire::{Packet, group_of};
 use crate::world::{Feed, Happening, World};
 
@@ -21,7 +22,8 @@ const COMING_BACK: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl World {
     /// Takes a datagram off the wire.
-    pub(crate) fn arrive(&mut self, index: HostIndex, nic: u32, packet: Rc<Packet>) {
+    pub(crate) fn arrive(&mut self, flight: Flight, packet: Rc<Packet>) {
+        let (index, nic) = (flight.host, flight.nic);
         let Some(host) = self.hosts.get_mut(index.0) else { return };
         let plugged = host.nic(nic).is_some_and(|nic| nic.up);
         // Linux drops what comes in from outside with a source address of its own as martian.
@@ -68,7 +70,9 @@ impl World {
             Program::None => return,
         };
         let input = match feed {
-            Feed::Packet(nic, packet) => Input::Datagram(datagram(*nic, packet)),
+            Feed::Packet(nic, packet) => {
+                Input::Decoded(datagram(*nic, packet), packet.message.as_ref().map_err(|error| *error))
+            }
             Feed::Unreachable(interface, address) => Input::Unreachable { interface: *interface, address: *address },
             Feed::Interfaces => Input::Interfaces(interfaces),
             Feed::Command(command) => Input::Command(command.clone()),
@@ -100,13 +104,13 @@ impl World {
         outputs: &[Output],
     ) {
         if let Feed::Packet(_, packet) = feed {
-            let what = packet.kind.map_or("noise", Kind::as_str);
+            let what = packet.kind().map_or("noise", Kind::as_str);
             self.trace.line(self.now, format_args!("{index} gets {what} from {} to {}", packet.from, packet.to));
         }
         let (Some(host), Some(watch)) = (self.hosts.get(index.0), self.watches.get_mut(index.0)) else { return };
         let Some(node) = host.node() else { return };
         let step = Step { host, node, now, feed, waited, outputs, waits };
-        let found = watch.step(&step);
+        let found = watch.step(&step, self.invariants.covers(index));
         if let Some(tally) = self.tallies.get_mut(index.0) {
             tally.received += u64::from(matches!(feed, Feed::Packet(..)));
         }
@@ -140,16 +144,20 @@ impl World {
         else {
             return;
         };
-        let kind = Message::decode(&bytes).ok().map(|message| message.kind);
+        let message = Message::decode(&bytes);
+        let kind = message.as_ref().ok().map(|message| message.kind);
         let what = kind.map_or("noise", Kind::as_str);
         self.trace.line(self.now, format_args!("{index} sends {what} from {from} to {to}, {} bytes", bytes.len()));
         self.count(index, kind, to, bytes.len());
-        let packet = Rc::new(Packet { sender: index, from, to, bytes: bytes.into(), kind });
-        for flight in self.net.flights(&mut self.random, self.now, (segment, index), to.ip()) {
-            let slow_by = self.host(flight.host).map_or(std::time::Duration::ZERO, |host| host.slow_by);
-            let packet = Rc::clone(&packet);
-            let arrival = Happening::Arrival { host: flight.host, nic: flight.nic, packet };
-            self.push(self.now + flight.after + slow_by, arrival);
+        let mut flights = self.net.flights(&mut self.random, self.now, (segment, index), to.ip());
+        for flight in &mut flights {
+            flight.at += self.hosts.get(flight.host.0).map_or(std::time::Duration::ZERO, |host| host.slow_by);
+        }
+        // The one that arrives first stands last, where it is taken off.
+        flights.sort_by_key(|flight| std::cmp::Reverse(flight.at));
+        if let Some(first) = flights.last() {
+            let packet = Rc::new(Packet { sender: index, from, to, bytes: bytes.into(), message });
+            self.push(first.at, Happening::Arrivals(packet, flights));
         }
     }
 
@@ -208,10 +216,11 @@ impl World {
 
     fn feed_base(&mut self, index: HostIndex, feed: &Feed) {
         let Feed::Packet(nic, packet) = feed else { return };
+        let Ok(message) = &packet.message else { return };
         let Some(host) = self.hosts.get_mut(index.0) else { return };
         let Some(address) = host.nic(*nic).map(|nic| nic.network.address) else { return };
         let Program::Base(base) = &mut host.program else { return };
-        if let Some(answer) = base.receive(address, &packet.bytes) {
+        if let Some(answer) = base.receive(address, message) {
             let group = group_of(address);
             self.transmit(index, *nic, (SocketAddr::new(address, group.port()), group), answer);
         }

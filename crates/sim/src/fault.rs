@@ -77,17 +77,21 @@ pub(crate) struct Flood {
 }
 
 impl World {
-    /// Boots hosts without any memory, at random times within `spread`.
-    pub fn boot_all(&mut self, hosts: &[HostIndex], spread: Duration) {
+    /// Boots hosts without any memory, at random times within `spread`, and tells in how long the last one does.
+    pub fn boot_all(&mut self, hosts: &[HostIndex], spread: Duration) -> Duration {
+        let mut last = Duration::ZERO;
         for host in hosts {
             let delay = spread.mul_f64(self.random.f64());
+            last = last.max(delay);
             self.after(delay, Fault::Boot(*host, Memory::Cold));
         }
+        last
     }
 
     /// Lets a fault happen now.
     pub fn apply(&mut self, fault: Fault) {
         self.trace.line(self.now, format_args!("{fault:?}"));
+        self.changes += 1;
         match fault {
             Fault::Boot(host, memory) => self.boot(host, memory),
             Fault::Quit(host) => self.leave(host),
@@ -126,6 +130,7 @@ impl World {
 
     fn set_life(&mut self, index: HostIndex, life: Life) {
         let now = self.now;
+        self.changes += 1;
         if let Some(host) = self.hosts.get_mut(index.0) {
             host.life = life;
             host.life_since = now;

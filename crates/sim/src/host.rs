@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Config, Facts, HostName, Identity, Instant, Interface, KnownPeer, Network, Node, PeerId, Profile, Timer,
+    Config, FactSet, HostName, Identity, Instant, Interface, KnownPeer, Network, Node, PeerId, Profile, Timer,
 };
 
 use crate::base::BasePeer;
@@ -191,13 +191,13 @@ impl Host {
     }
 
     pub(crate) fn profile(&self) -> Profile {
-        let facts = Facts {
+        let facts = FactSet {
             version: "0.1.0".parse().ok(),
             server_root: None,
             architecture: "x86_64".parse().ok(),
             hypervisor: "kvm".parse().ok(),
         };
-        Profile { name: self.name.clone(), http_port: 8000, https_port: 8001, facts }
+        Profile { name: self.name.clone(), http_port: 8000, https_port: 8001, facts: facts.into() }
     }
 
     /// Makes the engine of the next run. The new epoch is stored before anything can be sent.

@@ -2,7 +2,6 @@
 
 use kimchi_peers_proto::{Peer, PeerKey};
 
-use crate::check::Broken;
 use crate::host::{Host, HostIndex, Life, Role};
 use crate::world::World;
 
@@ -71,100 +70,5 @@ pub fn host_of(world: &World, key: &PeerKey) -> Option<HostIndex> {
     match key {
         PeerKey::Identity(id) => world.host_with(id),
         PeerKey::Clone(..) | PeerKey::Base(..) => world.hosts().iter().position(means).map(HostIndex),
-    }
-}
-
-/// A state of knowledge to wait for: for some pairs of hosts, that the one lists the other exactly if it should.
-#[derive(Debug, Clone)]
-pub struct Goal {
-    scope: Scope,
-    /// The first pair that is not known to agree. Looking on from there keeps the cost of asking after every step low.
-    next: usize,
-    /// Pairs that agreed in a row.
-    agreed: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Scope {
-    Everybody,
-    ListedBy(HostIndex),
-    Listing(HostIndex),
-}
-
-impl Goal {
-    /// Everybody knows everybody that can be heard, and nobody else.
-    pub fn everybody() -> Self {
-        Self { scope: Scope::Everybody, next: 0, agreed: 0 }
-    }
-
-    /// `host` knows everybody.
-    pub fn knows_all(host: HostIndex) -> Self {
-        Self { scope: Scope::ListedBy(host), next: 0, agreed: 0 }
-    }
-
-    /// Everybody knows `host`, or knows that it is gone.
-    pub fn known_by_all(host: HostIndex) -> Self {
-        Self { scope: Scope::Listing(host), next: 0, agreed: 0 }
-    }
-
-    /// Whether it is reached.
-    pub fn holds(&mut self, world: &World) -> bool {
-        let hosts = world.hosts().len();
-        let pairs = if matches!(self.scope, Scope::Everybody) { hosts * hosts } else { hosts };
-        self.agreed = 0;
-        while self.agreed < pairs {
-            let (lister, listed) = self.pair(hosts);
-            if should_list(world, lister, listed) != lists(world, lister, listed) && self.matters(world, lister) {
-                return false;
-            }
-            self.agreed += 1;
-            self.next = (self.next + 1) % pairs;
-        }
-        true
-    }
-
-    /// What is still wrong, for the message of a failed test.
-    pub(crate) fn describe(&self, world: &World) -> String {
-        let (lister, listed) = self.pair(world.hosts().len());
-        let row = row(world, lister, listed).map_or("not listed", |peer| peer.state.as_str());
-        let should = if should_list(world, lister, listed) { "should" } else { "should not" };
-        format!("{lister} {should} list {listed}, which is {row}")
-    }
-
-    /// What is asleep or off is not asked what it lists.
-    fn matters(&self, world: &World, lister: HostIndex) -> bool {
-        world.host(lister).is_some_and(|host| host.life == Life::Running && !host.leaving)
-    }
-
-    fn pair(&self, hosts: usize) -> (HostIndex, HostIndex) {
-        match self.scope {
-            Scope::Everybody => (HostIndex(self.next / hosts.max(1)), HostIndex(self.next % hosts.max(1))),
-            Scope::ListedBy(host) => (host, HostIndex(self.next)),
-            Scope::Listing(host) => (HostIndex(self.next), host),
-        }
-    }
-}
-
-impl World {
-    /// Checks the world at rest: all that can hear each other list each other, nobody lists the dead or what never was,
-    /// and the events told everything that the tables hold.
-    ///
-    /// # Errors
-    /// The first thing that is not so.
-    pub fn check_at_rest(&self) -> Result<(), Broken> {
-        let mut goal = Goal::everybody();
-        if !goal.holds(self) {
-            return Err(self.broken_by(None, goal.describe(self)));
-        }
-        for (number, host) in self.hosts().iter().enumerate() {
-            let index = HostIndex(number);
-            let Some(node) = host.node().filter(|_| host.life == Life::Running) else { continue };
-            let ghost = node.table().iter().find(|peer| peer.is_live() && host_of(self, &peer.key).is_none());
-            if let Some(ghost) = ghost {
-                return Err(self.broken_by(Some(index), format!("it lists {}, which never was", ghost.key)));
-            }
-            self.told_everything(index).map_err(|what| self.broken_by(Some(index), what))?;
-        }
-        Ok(())
     }
 }

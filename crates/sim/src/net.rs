@@ -97,7 +97,8 @@ struct Plug {
 /// One copy of a datagram on its way to a receiver.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Flight {
-    pub(crate) after: Duration,
+    /// When it arrives.
+    pub(crate) at: Instant,
     pub(crate) host: HostIndex,
     pub(crate) nic: u32,
 }
@@ -110,6 +111,8 @@ pub struct Segment {
     /// The network that its hosts share.
     pub network: Network,
     plugs: Vec<Plug>,
+    /// Which plugs have an address, so that a unicast datagram need not ask each of them.
+    addresses: BTreeMap<IpAddr, Vec<usize>>,
     islands: BTreeMap<HostIndex, u32>,
     blocked: BTreeSet<(HostIndex, HostIndex)>,
 }
@@ -118,6 +121,16 @@ impl Segment {
     /// Whether anything sent by `from` can reach `to` here.
     pub fn carries(&self, from: HostIndex, to: HostIndex) -> bool {
         self.islands.get(&from) == self.islands.get(&to) && !self.blocked.contains(&(from, to))
+    }
+
+    /// On which side of a cut a host is.
+    pub(crate) fn island_of(&self, host: HostIndex) -> u32 {
+        self.islands.get(&host).copied().unwrap_or(0)
+    }
+
+    /// Whether any host hears another that does not hear it.
+    pub(crate) fn has_one_way_cuts(&self) -> bool {
+        !self.blocked.is_empty()
     }
 
     /// Cuts the segment in two: `island` and the rest.
@@ -152,22 +165,29 @@ impl Segment {
         }
     }
 
-    fn reach(&mut self, random: &mut fastrand::Rng, now: Instant, from: HostIndex, index: usize) -> Vec<Flight> {
+    /// Adds the copies of a datagram that reach one plug.
+    fn reach(
+        &mut self,
+        random: &mut fastrand::Rng,
+        now: Instant,
+        (from, index): (HostIndex, usize),
+        flights: &mut Vec<Flight>,
+    ) {
         let conditions = &self.conditions;
         let carried = self.plugs.get(index).is_some_and(|plug| self.carries(from, plug.host));
-        let Some(plug) = self.plugs.get_mut(index) else { return Vec::new() };
+        let Some(plug) = self.plugs.get_mut(index) else { return };
         let (host, nic) = (plug.host, plug.nic);
         if host == from {
-            return vec![Flight { after: LOOP_BACK, host, nic }];
+            return flights.push(Flight { at: now + LOOP_BACK, host, nic });
         }
         let lost = conditions.burst.is_some_and(|burst| plug.is_deaf(random, now, burst))
             || (conditions.loss > 0.0 && random.f64() < conditions.loss);
         if lost || !carried {
-            return Vec::new();
+            return;
         }
         let multiplied = conditions.duplication.filter(|duplication| random.f64() < duplication.chance);
         let copies = multiplied.map_or(1, |duplication| duplication.copies);
-        (0..copies).map(|_| Flight { after: conditions.delay(random), host, nic }).collect()
+        flights.extend((0..copies).map(|_| Flight { at: now + conditions.delay(random), host, nic }));
     }
 }
 
@@ -189,7 +209,8 @@ impl Conditions {
     fn delay(&self, random: &mut fastrand::Rng) -> Duration {
         let held = self.reordering.filter(|reordering| random.f64() < reordering.chance);
         let held = held.map_or(Duration::ZERO, |reordering| reordering.delay.mul_f64(random.f64()));
-        self.latency + self.jitter.mul_f64(random.f64()) + held
+        let jitter = u64::try_from(self.jitter.as_micros()).unwrap_or(u64::MAX);
+        self.latency + Duration::from_micros(random.u64(0..=jitter)) + held
     }
 }
 
@@ -208,8 +229,14 @@ impl Net {
 
     /// Adds a segment with this network.
     pub(crate) fn add_with(&mut self, conditions: Conditions, network: Network) -> SegmentIndex {
-        let (plugs, islands, blocked) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-        self.segments.push(Segment { conditions, network, plugs, islands, blocked });
+        self.segments.push(Segment {
+            conditions,
+            network,
+            plugs: Vec::new(),
+            addresses: BTreeMap::new(),
+            islands: BTreeMap::new(),
+            blocked: BTreeSet::new(),
+        });
         SegmentIndex(self.segments.len() - 1)
     }
 
@@ -225,15 +252,19 @@ impl Net {
 
     pub(crate) fn plug(&mut self, index: SegmentIndex, host: HostIndex, nic: u32, address: IpAddr) {
         if let Some(segment) = self.segment_mut(index) {
+            segment.addresses.entry(address).or_default().push(segment.plugs.len());
             segment.plugs.push(Plug { host, nic, address, deaf: false, turns_at: Instant::ZERO });
         }
     }
 
     pub(crate) fn renumber(&mut self, index: SegmentIndex, host: HostIndex, address: IpAddr) {
-        for plug in self.segment_mut(index).into_iter().flat_map(|segment| segment.plugs.iter_mut()) {
+        let Some(segment) = self.segment_mut(index) else { return };
+        segment.addresses.clear();
+        for (number, plug) in segment.plugs.iter_mut().enumerate() {
             if plug.host == host {
                 plug.address = address;
             }
+            segment.addresses.entry(plug.address).or_default().push(number);
         }
     }
 
@@ -247,11 +278,12 @@ impl Net {
     ) -> Vec<Flight> {
         let Some(segment) = self.segment_mut(index) else { return Vec::new() };
         let mut flights = Vec::new();
-        for plug in 0..segment.plugs.len() {
-            let addressed = segment.plugs.get(plug).is_some_and(|plug| to.is_multicast() || plug.address == to);
-            if addressed {
-                flights.append(&mut segment.reach(random, now, from, plug));
-            }
+        if to.is_multicast() {
+            flights.reserve(segment.plugs.len());
+            (0..segment.plugs.len()).for_each(|plug| segment.reach(random, now, (from, plug), &mut flights));
+        } else {
+            let plugs = segment.addresses.get(&to).cloned().unwrap_or_default();
+            plugs.into_iter().for_each(|plug| segment.reach(random, now, (from, plug), &mut flights));
         }
         flights
     }

@@ -50,6 +50,7 @@ impl Report {
         let total = world.total();
         self.row("false downs", total.false_downs);
         self.row("false goodbyes believed", total.false_goodbyes);
+        self.row("datagrams handled", total.received);
         self.row("simulated time", format!("{:.1} s", world.now().as_secs_f64()));
     }
 }

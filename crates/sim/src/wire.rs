@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer, PeerId,
-    UNICAST_TTL,
+    DecodeError, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer,
+    PeerId, UNICAST_TTL,
 };
 
 use crate::host::HostIndex;
@@ -21,11 +21,16 @@ pub struct Packet {
     pub to: SocketAddr,
     /// Its payload.
     pub bytes: Rc<[u8]>,
-    /// What it says, where it says anything.
-    pub kind: Option<Kind>,
+    /// What it says: decoded once for all who receive it.
+    pub message: Result<Message, DecodeError>,
 }
 
 impl Packet {
+    /// The kind of message, where it is one.
+    pub fn kind(&self) -> Option<Kind> {
+        self.message.as_ref().ok().map(|message| message.kind)
+    }
+
     /// How the receiver's socket sees it addressed.
     pub fn lane(&self) -> Lane {
         if self.to.ip().is_multicast() { Lane::Group } else { Lane::Unicast }

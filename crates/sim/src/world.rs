@@ -1,17 +1,18 @@
 //! The world: an event heap ordered by time and sequence, a virtual clock, one seed.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;
 use std::time::Duration;
 
 use kimchi_peers_proto::{Command, Instant, Output, PeerId, Timer};
 
-use crate::check::{Broken, Watch};
+use crate::check::{Broken, Invariants, Watch};
 use crate::fault::{Fault, Flood};
+use crate::goal::Goal;
 use crate::host::{Host, HostIndex, Life, Nic, Program, Role, Spec};
-use crate::model::Goal;
-use crate::net::{Conditions, Net, SegmentIndex};
+use crate::net::{Conditions, Flight, Net, SegmentIndex};
 use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::wire::Packet;
@@ -29,6 +30,9 @@ pub struct World {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) broken: Option<Broken>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) invariants: Invariants,
+    /// How often it changed who can hear whom.
+    pub(crate) changes: u64,
     seed: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<Entry>>,
@@ -49,7 +53,10 @@ pub(crate) enum Feed {
 /// What is going to happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
-    Arrival { host: HostIndex, nic: u32, packet: Rc<Packet> },
+    /// The copies of one datagram, the next one last. All of them are one entry of the heap, whose time is that of the
+    /// next one.
+    Arrivals(Rc<Packet>, Vec<Flight>),
+    /// The kernel of `address` answered that nobody listens.
     Refusal { host: HostIndex, nic: u32, address: std::net::IpAddr },
     Wake(HostIndex),
     Fault(Box<Fault>),
@@ -96,6 +103,8 @@ impl World {
             tallies: Vec::new(),
             broken: None,
             outputs: Vec::new(),
+            invariants: Invariants::All,
+            changes: 0,
             seed,
             sequence: 0,
             heap: BinaryHeap::new(),
@@ -107,7 +116,9 @@ impl World {
     pub fn lan(seed: u64, count: usize, conditions: Conditions) -> (Self, Vec<HostIndex>) {
         let mut world = Self::new(seed);
         let segment = world.add_segment(conditions);
-        let hosts = (0..count).map(|_| world.add_host(Spec::new(Role::Extended, segment))).collect();
+        let mut spec = Spec::new(Role::Extended, segment);
+        spec.config.peers_max = spec.config.peers_max.max(2 * count);
+        let hosts = (0..count).map(|_| world.add_host(spec.clone())).collect();
         (world, hosts)
     }
 
@@ -166,6 +177,12 @@ impl World {
             nics.push(Nic { index, segment: *segment, network, up: true });
         }
         nics
+    }
+
+    /// Chooses how closely the hosts are looked at; all of them are unless this says otherwise. With thousands of hosts
+    /// looking costs more time and memory than all that is looked at.
+    pub fn invariants(&mut self, which: Invariants) {
+        self.invariants = which;
     }
 
     /// The seed that repeats this run.
@@ -243,14 +260,29 @@ impl World {
     /// # Errors
     /// What an invariant found broken.
     pub fn step(&mut self) -> Result<bool, Broken> {
-        let Some(Reverse(entry)) = self.heap.pop() else { return Ok(false) };
-        self.now = self.now.max(entry.at);
-        match entry.happening {
-            Happening::Arrival { host, nic, packet } => self.arrive(host, nic, packet),
-            Happening::Refusal { host, nic, address } => self.hear_refusal(host, nic, address),
-            Happening::Wake(host) => self.wake(host),
-            Happening::Fault(fault) => self.apply(*fault),
-            Happening::Flood(flood) => self.flood(flood),
+        let Some(mut top) = self.heap.peek_mut() else { return Ok(false) };
+        self.now = self.now.max(top.0.at);
+        if let Happening::Arrivals(packet, flights) = &mut top.0.happening {
+            let (packet, flight) = (Rc::clone(packet), flights.pop());
+            match flights.last().map(|next| next.at) {
+                Some(at) => {
+                    top.0.at = at;
+                    drop(top);
+                }
+                None => drop(PeekMut::pop(top)),
+            }
+            if let Some(flight) = flight {
+                self.arrive(flight, packet);
+            }
+        } else {
+            let Reverse(entry) = PeekMut::pop(top);
+            match entry.happening {
+                Happening::Arrivals(..) => {}
+                Happening::Refusal { host, nic, address } => self.hear_refusal(host, nic, address),
+                Happening::Wake(host) => self.wake(host),
+                Happening::Fault(fault) => self.apply(*fault),
+                Happening::Flood(flood) => self.flood(flood),
+            }
         }
         self.broken.take().map_or(Ok(true), Err)
     }

@@ -8,7 +8,7 @@ use kimchi_peers_sim::{
 
 fn flagged(world: &World, lister: HostIndex, listed: HostIndex) -> bool {
     row(world, lister, listed)
-        .is_some_and(|peer| peer.is_live() && matches!(peer.conflict, Some(Conflict::Identity(_))))
+        .is_some_and(|peer| peer.is_live() && matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_))))
 }
 
 fn clone(seed: u64, started_together: bool) -> Result<(), Broken> {

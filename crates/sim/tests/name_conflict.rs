@@ -12,7 +12,7 @@ fn both_are_listed_and_flagged_until_one_is_renamed() -> Result<(), Broken> {
     world.apply(Fault::Rename(all[1], "kvm-0".parse().expect("a name")));
     world.run_for(seconds(1))?;
     let conflict = |world: &World, lister: usize, listed: usize| {
-        row(world, all[lister], all[listed]).and_then(|peer| peer.conflict.clone())
+        row(world, all[lister], all[listed]).and_then(|peer| peer.conflict.as_deref().cloned())
     };
     for lister in 2..10 {
         let other =

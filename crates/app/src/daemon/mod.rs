@@ -26,7 +26,7 @@ use kimchi_peers::remote::{
     Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState,
 };
 use kimchi_peers::{
-    Config, Discovery, Events, Fact, Facts, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError,
+    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError,
 };
 use thiserror::Error;
 
@@ -198,12 +198,13 @@ pub(crate) fn profile(settings: &Settings) -> Result<Profile, InvalidHostName> {
         name: settings.name.parse()?,
         http_port: settings.http_port,
         https_port: settings.https_port,
-        facts: Facts {
+        facts: FactSet {
             version: fact(env!("CARGO_PKG_VERSION")),
             server_root: settings.server_root.as_deref().and_then(fact),
             architecture: fact(std::env::consts::ARCH),
             hypervisor: settings.hypervisor.as_deref().and_then(fact),
-        },
+        }
+        .into(),
     })
 }
 

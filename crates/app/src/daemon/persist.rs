@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kimchi_peers::{Facts, KnownPeer, Peer, PeerKey, Reason, State};
+use kimchi_peers::{FactSet, Facts, KnownPeer, Peer, PeerKey, Reason, State};
 
 use crate::daemon::present;
 use crate::daemon::rows::LocalRow;
@@ -63,12 +63,13 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
 
 fn facts(texts: &BTreeMap<String, String>) -> Facts {
     let fact = |name: &str| texts.get(name).and_then(|text| text.parse().ok());
-    Facts {
+    let set = FactSet {
         version: fact("version"),
         server_root: fact("server_root"),
         architecture: fact("architecture"),
         hypervisor: fact("hypervisor"),
-    }
+    };
+    set.into()
 }
 
 /// Whether a kept row says that the peer was there.

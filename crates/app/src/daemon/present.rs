@@ -105,7 +105,7 @@ pub(crate) fn facts(facts: &Facts) -> BTreeMap<String, String> {
 
 /// With whom a peer is at odds, in words. `called` gives the name and address of another peer.
 pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>) -> Option<String> {
-    Some(match peer.conflict.as_ref()? {
+    Some(match peer.conflict.as_deref()? {
         Conflict::Name(None) => "it has the name of this host; give one of the two another name".to_owned(),
         Conflict::Name(Some(other)) => {
             let other = called(other).unwrap_or_else(|| other.to_string());

@@ -16,8 +16,8 @@ fn two_hosts_with_one_name_are_both_kept_and_flagged() {
     let mut lan = Lan::settled(1);
     lan.group(0, 8, &named(8, 50, 1));
     lan.group(0, 9, &named(9, 50, 1));
-    assert_eq!(lan.peer(0, &key(8)).conflict, Some(Conflict::Name(Some(key(9)))));
-    assert_eq!(lan.peer(0, &key(9)).conflict, Some(Conflict::Name(Some(key(8)))));
+    assert_eq!(lan.peer(0, &key(8)).conflict.as_deref(), Some(&Conflict::Name(Some(key(9)))));
+    assert_eq!(lan.peer(0, &key(9)).conflict.as_deref(), Some(&Conflict::Name(Some(key(8)))));
     assert_eq!((lan.state(0, 8), lan.state(0, 9)), (Some(State::Up), Some(State::Up)));
     lan.group(0, 8, &named(8, 50, 2));
     lan.group(0, 9, &named(9, 50, 2));
@@ -44,7 +44,7 @@ fn a_conflict_ends_when_one_of_the_two_leaves() {
 fn who_takes_this_host_s_name_is_flagged() {
     let mut lan = Lan::settled(1);
     lan.group(0, 9, &named(9, 1, 1));
-    assert_eq!(lan.peer(0, &key(9)).conflict, Some(Conflict::Name(None)));
+    assert_eq!(lan.peer(0, &key(9)).conflict.as_deref(), Some(&Conflict::Name(None)));
     lan.command(0, kimchi_peers_proto::Command::Profile(profile(77)));
     assert_eq!(lan.peer(0, &key(9)).conflict, None);
 }
@@ -67,8 +67,8 @@ fn a_cloned_identity_makes_two_rows_that_do_not_flap() {
             lan.run(secs(5));
         }
         let clone = PeerKey::Clone(id(8), address(9));
-        assert_eq!(lan.peer(0, &key(8)).conflict, Some(Conflict::Identity(address(9))));
-        assert_eq!(lan.peer(0, &clone).conflict, Some(Conflict::Identity(address(8))));
+        assert_eq!(lan.peer(0, &key(8)).conflict.as_deref(), Some(&Conflict::Identity(address(9))));
+        assert_eq!(lan.peer(0, &clone).conflict.as_deref(), Some(&Conflict::Identity(address(8))));
         assert_eq!(lan.peer(0, &key(8)).addresses(), [address(8)]);
         assert_eq!((lan.peer(0, &key(8)).state, lan.peer(0, &clone).state), (State::Up, State::Up));
         let told = lan.changes(0, &clone).len() + lan.changes(0, &key(8)).len();

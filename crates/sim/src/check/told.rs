@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Cause, Change, Event, Instant, Kind, Message, Peer, PeerKey, Reason, State};
+use kimchi_peers_proto::{Cause, Change, Event, Instant, Kind, Peer, PeerKey, Reason, State};
 
 use super::Step;
 use super::ring::Words;
@@ -52,7 +52,7 @@ fn was_heard(step: &Step<'_>, cause: Cause, peer: &Peer) -> bool {
         return was_told(step, peer);
     }
     let (Cause::Heard(kind), Feed::Packet(_, packet)) = (cause, step.feed) else { return false };
-    packet.kind == Some(kind)
+    packet.kind() == Some(kind)
         && kind != Kind::Quit
         && (peer.key.is_base() || peer.addresses().contains(&packet.from.ip()))
 }
@@ -60,12 +60,12 @@ fn was_heard(step: &Step<'_>, cause: Cause, peer: &Peer) -> bool {
 /// Hearsay comes from an extended host that is listed as being there, and never from the host itself.
 fn was_told(step: &Step<'_>, peer: &Peer) -> bool {
     let Feed::Packet(_, packet) = step.feed else { return false };
-    let Some(extension) = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension) else {
+    let Some(extension) = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref()) else {
         return false;
     };
     let teller = step.node.table().get(&PeerKey::Identity(extension.id));
     let listed = teller.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
-    packet.kind == Some(Kind::Notify) && listed && peer.key.id() != Some(&extension.id)
+    packet.kind() == Some(Kind::Notify) && listed && peer.key.id() != Some(&extension.id)
 }
 
 /// A row is doubted only after its lifetime, counted from when it was heard or told of.
@@ -76,7 +76,7 @@ fn is_silent(step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
 fn has_died(step: &Step<'_>, cause: Cause, (peer, told): (&Peer, Option<Instant>), words: &Words) -> bool {
     match cause {
         Cause::Heard(Kind::Quit) => {
-            let heard = matches!(step.feed, Feed::Packet(_, packet) if packet.kind == Some(Kind::Quit));
+            let heard = matches!(step.feed, Feed::Packet(_, packet) if packet.kind() == Some(Kind::Quit));
             heard && peer.reason == Some(Reason::Left)
         }
         Cause::NoAnswer => {
