@@ -342,10 +342,12 @@ impl Node {
         let turns = (self.config.lost_search.as_micros() / self.config.watch_interval.as_micros().max(1)).max(1);
         let doubted: Vec<PeerId> = link.ring.doubts.keys().copied().collect();
         let lost = self.lost_before(now, interface);
-        for (number, id) in (0_u128..).zip(lost.iter().chain(&doubted)) {
-            // Where there are more than a round takes, the others have their turn later.
-            let groups = turns.max((lost.len() + doubted.len()).div_ceil(LOST_PER_ROUND) as u128);
-            if (u128::from(rounds) + number) % groups == 0 {
+        // Where there are more than a round takes, each has its turn later.
+        let groups = turns.max((lost.len() + doubted.len()).div_ceil(LOST_PER_ROUND) as u128);
+        for id in lost.iter().chain(&doubted) {
+            // By the identity, so that nobody loses its turn when others come back.
+            let turn = id.as_bytes().last().map_or(0, |byte| u128::from(*byte));
+            if (u128::from(rounds) + turn) % groups == 0 {
                 self.ask_in_ring(now, interface, id, nonce);
             }
         }

@@ -32,7 +32,7 @@ mod world;
 
 pub use base::BasePeer;
 pub use check::Broken;
-pub use fault::{Fault, Forgery};
+pub use fault::{Fault, Forgery, Slander};
 pub use host::{Host, HostIndex, Life, Memory, Nic, Program, Role, Spec};
 pub use model::Goal;
 pub use net::{Burst, Conditions, Duplication, Net, Reordering, Segment, SegmentIndex};
