@@ -271,9 +271,8 @@ impl Node {
             target: detail.target,
             nonce: detail.nonce,
             echo: detail.echo,
-            previous_address: previous.filter(|_| {
-                detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()
-            }),
+            previous_address: previous
+                .filter(|_| detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()),
             digest: detail.digest,
             pull: detail.pull,
             roster: detail.roster,

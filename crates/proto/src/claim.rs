@@ -95,9 +95,15 @@ mod tests {
     fn a_claim_is_read_and_written_in_one_form() {
         let claim: Claim = TEXT.parse().unwrap();
         assert_eq!((claim.to_string().as_str(), claim.newest()), (TEXT, (3, 7)));
-        for (part, other) in
-            [(",3,7", ",03,7"), (",3,", ",0,"), (",3,", ",,"), (",7", ",-7"), (",7", ",7,"), (",3,7", ",3"), ("AAE", "AA")]
-        {
+        for (part, other) in [
+            (",3,7", ",03,7"),
+            (",3,", ",0,"),
+            (",3,", ",,"),
+            (",7", ",-7"),
+            (",7", ",7,"),
+            (",3,7", ",3"),
+            ("AAE", "AA"),
+        ] {
             assert!(TEXT.replacen(part, other, 1).parse::<Claim>().is_err(), "{other}");
         }
     }

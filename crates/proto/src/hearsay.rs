@@ -46,7 +46,10 @@ impl Node {
             self.judge_unheard(now, interface, roster, after);
         }
         if let Some((first, last)) = covered(roster, after) {
-            let range = (first.as_ref().map_or(Bound::Unbounded, Bound::Excluded), last.as_ref().map_or(Bound::Unbounded, Bound::Included));
+            let range = (
+                first.as_ref().map_or(Bound::Unbounded, Bound::Excluded),
+                last.as_ref().map_or(Bound::Unbounded, Bound::Included),
+            );
             self.judge_unlisted(now, interface, (roster, source), range);
         }
         gained

@@ -214,7 +214,10 @@ impl Node {
             self.hear_in_ring(arrival, message);
         }
         let Some(extension) = extension else { return };
-        if news && listed && let Some(claims) = &extension.claims {
+        if news
+            && listed
+            && let Some(claims) = &extension.claims
+        {
             self.hear_claims(arrival, lane, extension.id, claims);
         }
         match (lane, extension.digest) {

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
-use crate::id::PeerId;
 use crate::health::Health;
+use crate::id::PeerId;
 use crate::limit::{Rate, TokenBucket};
 use crate::message::Nonce;
 use crate::monitor::{Asked, Chain};

@@ -116,13 +116,7 @@ impl Node {
         if accused.len() >= most {
             return;
         }
-        let new = Accusation {
-            until: now + REMEMBERED_FOR,
-            to,
-            heard: None,
-            hold: None,
-            owed: true,
-        };
+        let new = Accusation { until: now + REMEMBERED_FOR, to, heard: None, hold: None, owed: true };
         let accusation = accused.entry(*id).or_insert_with(|| new.clone());
         let over = accusation.until <= now || accusation.heard.is_some_and(|heard| now.since(heard) >= HEARD_LATELY);
         if over {

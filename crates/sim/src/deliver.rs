@@ -69,9 +69,7 @@ impl World {
         };
         let input = match feed {
             Feed::Packet(nic, packet) => Input::Datagram(datagram(*nic, packet)),
-            Feed::Unreachable(interface, address) => {
-                Input::Unreachable { interface: *interface, address: *address }
-            }
+            Feed::Unreachable(interface, address) => Input::Unreachable { interface: *interface, address: *address },
             Feed::Interfaces => Input::Interfaces(interfaces),
             Feed::Command(command) => Input::Command(command.clone()),
             Feed::Tick => Input::Tick,

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    Claim, Claims, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer, PeerId,
-    UNICAST_TTL,
+    Claim, Claims, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer,
+    PeerId, UNICAST_TTL,
 };
 
 use crate::fault::Slander;

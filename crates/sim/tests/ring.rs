@@ -117,7 +117,10 @@ fn a_quiet_host_sends_two_packets_a_second() -> Result<(), Broken> {
         let after = world.total();
         let each = |count: u64| count as f64 / 60.0 / all.len() as f64;
         let unicasts = each(after.unicasts() - before.unicasts());
-        println!("{hosts} hosts: {unicasts:.2} unicast, {:.2} multicast", each(after.multicasts() - before.multicasts()));
+        println!(
+            "{hosts} hosts: {unicasts:.2} unicast, {:.2} multicast",
+            each(after.multicasts() - before.multicasts())
+        );
         assert!(unicasts < 2.3, "{hosts} hosts: {unicasts}");
         assert_eq!(after.suspects, 0);
     }

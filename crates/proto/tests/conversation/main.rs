@@ -15,3 +15,4 @@ mod interfaces;
 mod joining;
 mod leaving;
 mod restored;
+mod ring;

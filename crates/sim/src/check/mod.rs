@@ -93,9 +93,7 @@ impl Watch {
                 Output::Send { interface, from, to, bytes } => {
                     self.sent.check(step, *interface, (*from, *to), bytes)?
                 }
-                Output::Event(event) => {
-                    told::check(step, (&mut self.told, &mut self.told_up, &self.ring), event)?
-                }
+                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up, &self.ring), event)?,
                 Output::Wait { .. } => {}
             }
         }
@@ -147,8 +145,11 @@ fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
     let Output::Send { to, bytes, .. } = output else { return true };
     let Ok(message) = Message::decode(bytes) else { return false };
     let heard = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
-    let accused: Vec<PeerId> =
-        heard.iter().flat_map(|claims| claims.suspect.iter().chain(&claims.dead).chain(&claims.heard)).map(|claim| claim.id).collect();
+    let accused: Vec<PeerId> = heard
+        .iter()
+        .flat_map(|claims| claims.suspect.iter().chain(&claims.dead).chain(&claims.heard))
+        .map(|claim| claim.id)
+        .collect();
     let extension = message.info.extension.as_ref();
     let to_sender = to.ip() == packet.from.ip();
     match message.kind {
@@ -166,9 +167,7 @@ fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
 
 /// Whether a lost peer spoke to this host alone, so that it has reason to tell all.
 fn brings_back(step: &Step<'_>, packet: &Packet) -> bool {
-    let up = |output: &Output| {
-        matches!(output, Output::Event(Event::Peer { change: Change::Up, peer, .. }) if peer.addresses().contains(&packet.from.ip()))
-    };
+    let up = |output: &Output| matches!(output, Output::Event(Event::Peer { change: Change::Up, peer, .. }) if peer.addresses().contains(&packet.from.ip()));
     !packet.to.ip().is_multicast() && step.outputs.iter().any(up)
 }
 
@@ -188,9 +187,8 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
         let what = String::from_utf8_lossy(bytes);
         return Err(format!("it answered a notify of {} at once, to {to}: {what}", packet.from));
     }
-    let me = accused.is_some_and(|claims| {
-        claims.suspect.iter().chain(&claims.dead).any(|claim| claim.id == step.host.id)
-    });
+    let me =
+        accused.is_some_and(|claims| claims.suspect.iter().chain(&claims.dead).any(|claim| claim.id == step.host.id));
     let sooner = |until: Instant| step.waited.is_none_or(|(before, _)| until < before);
     match step.waits {
         Some((_, Timer::Announce)) if me || brings_back(step, packet) => Ok(()),

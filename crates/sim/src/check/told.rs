@@ -23,12 +23,14 @@ pub(super) fn check(step: &Step<'_>, (told, told_up, words): Told<'_>, event: &E
     let since = told_up.get(&peer.key).copied();
     let fits = match change {
         Change::Up => before != Some(State::Up) && peer.state == State::Up && was_heard(step, *cause, peer),
-        Change::Suspect => before == Some(State::Up) && {
-            peer.state == State::Suspect && (is_silent(step, peer, since) || words.may_suspect(step, peer, since))
-        },
-        Change::Down => before != Some(State::Down) && peer.state == State::Down && {
-            has_died(step, *cause, (peer, since), words)
-        },
+        Change::Suspect => {
+            before == Some(State::Up) && {
+                peer.state == State::Suspect && (is_silent(step, peer, since) || words.may_suspect(step, peer, since))
+            }
+        }
+        Change::Down => {
+            before != Some(State::Down) && peer.state == State::Down && { has_died(step, *cause, (peer, since), words) }
+        }
         Change::Changed | Change::Conflict => before == Some(peer.state),
         Change::Removed => before.is_some(),
     };
