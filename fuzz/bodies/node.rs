@@ -5,9 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, Identity, Info, Input, Instant,
-    Interface, Kind, KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile, Reason,
-    State,
+    Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, Identity, Info, Input,
+    Instant, Interface, Kind, KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile,
+    Reason, State,
 };
 
 /// Caps that a short input can reach.
@@ -94,6 +94,10 @@ impl World {
     }
 
     fn step(&mut self, instruction: u8, script: &mut Script<'_>) {
+        if instruction >= 252 {
+            let address = address(script.byte() & 15);
+            return self.pass(Duration::ZERO, Input::Unreachable { interface: u32::from(instruction & 3), address });
+        }
         match instruction % 12 {
             0 => self.pass(Duration::from_millis(u64::from(script.byte())), Input::Tick),
             1 => self.pass(Duration::from_secs(u64::from(script.byte())), Input::Tick),
@@ -128,7 +132,7 @@ impl World {
     fn pass(&mut self, time: Duration, input: Input<'_>) {
         self.now += time;
         // The burst, and the rate on each link.
-        self.allowance += time.as_secs_f64() * 4.0 * self.interfaces.len() as f64;
+        self.allowance += time.as_secs_f64() * 8.0 * self.interfaces.len() as f64;
         self.node.handle(self.now, input);
     }
 
@@ -136,7 +140,7 @@ impl World {
         let chosen = |bit: usize| mask & (1 << bit) != 0;
         self.interfaces = (0..6).filter(|bit| chosen(*bit)).filter_map(interface).collect();
         // A new link has a full bucket.
-        self.allowance += 11.0 * self.interfaces.len() as f64;
+        self.allowance += 21.0 * self.interfaces.len() as f64;
         let interfaces = self.interfaces.clone();
         self.pass(Duration::ZERO, Input::Interfaces(interfaces));
     }
@@ -335,6 +339,27 @@ fn extension(id: PeerId, epoch: u64) -> Extension {
 }
 
 /// A message that five bytes describe.
+/// The same sender, who says something of two hosts instead.
+fn about_others(extension: Extension, who: u8) -> Extension {
+    let claim = |number: u8| Claim { id: id(number % 10), epoch: extension.epoch, sequence: extension.sequence };
+    let mut claims = Claims { suspect: vec![claim(who)], ..Claims::default() };
+    match who % 3 {
+        0 => claims.dead.push(claim(who >> 2)),
+        1 => claims.heard.push(claim(who >> 3)),
+        _ => claims.suspect.push(claim(who >> 4)),
+    }
+    let (target, nonce, echo, previous_address) = (None, None, None, None);
+    Extension {
+        target,
+        nonce,
+        echo,
+        previous_address,
+        facts: Facts::default(),
+        claims: Some(Box::new(claims)),
+        ..extension
+    }
+}
+
 fn message(script: &mut Script<'_>, extended: bool, probe: Option<(PeerId, Nonce)>) -> Message {
     let (who, numbers, sequence, lifetime, more) =
         (script.byte(), script.byte(), script.byte(), script.byte(), script.byte());
@@ -352,6 +377,7 @@ fn message(script: &mut Script<'_>, extended: bool, probe: Option<(PeerId, Nonce
         previous_address: chosen(3).then(|| address(who >> 4)),
         ..extension(id(who % 10), u64::from(numbers >> 4 & 3) + 4)
     });
+    let extension = extension.map(|extension| if chosen(5) { about_others(extension, who) } else { extension });
     let info = Info {
         name: ["me", "host1", "host2", "host3"][usize::from(numbers & 3)].parse().expect("a name"),
         address: address(who >> 4),

@@ -115,7 +115,7 @@ impl Default for Config {
             verdict_after: Duration::from_millis(2210),
             verdict_doubt: Duration::from_millis(1400),
             refused_after: Duration::from_millis(300),
-            lost_search: Duration::from_secs(4),
+            lost_search: Duration::from_secs(3),
             lost_search_for: Duration::from_secs(600),
             confirm_after: Duration::from_secs(5),
             base_search_after: Duration::from_secs(25),

@@ -56,6 +56,7 @@ mod peer;
 mod pull;
 mod reach;
 mod receive;
+mod refusal;
 mod ring;
 mod roster;
 mod suspicion;

@@ -40,7 +40,7 @@ const MISSES_BEFORE_WIDER: u32 = 2;
 /// Most lost peers that are searched for in one round.
 const LOST_PER_ROUND: usize = 16;
 /// How far what is due together lies apart at most.
-const SOON: Duration = Duration::from_millis(1);
+pub(crate) const SOON: Duration = Duration::from_millis(1);
 
 /// A probe of the neighbour under way.
 #[derive(Debug, Clone, Copy)]
@@ -342,10 +342,12 @@ impl Node {
         let turns = (self.config.lost_search.as_micros() / self.config.watch_interval.as_micros().max(1)).max(1);
         let doubted: Vec<PeerId> = link.ring.doubts.keys().copied().collect();
         let lost = self.lost_before(now, interface);
-        for (number, id) in (0_u128..).zip(lost.iter().chain(&doubted)) {
-            // Where there are more than a round takes, the others have their turn later.
-            let groups = turns.max((lost.len() + doubted.len()).div_ceil(LOST_PER_ROUND) as u128);
-            if (u128::from(rounds) + number) % groups == 0 {
+        // Where there are more than a round takes, each has its turn later.
+        let groups = turns.max((lost.len() + doubted.len()).div_ceil(LOST_PER_ROUND) as u128);
+        for id in lost.iter().chain(&doubted) {
+            // By the identity, so that nobody loses its turn when others come back.
+            let turn = id.as_bytes().last().map_or(0, |byte| u128::from(*byte));
+            if (u128::from(rounds) + turn) % groups == 0 {
                 self.ask_in_ring(now, interface, id, nonce);
             }
         }
@@ -403,55 +405,6 @@ impl Node {
         let suspect = self.table.get(&key).is_some_and(|peer| peer.state == State::Suspect);
         if suspect && !self.is_missed(id) {
             self.mark_up(now, &key, crate::event::Cause::Heard(kind));
-        }
-    }
-
-    /// The kernel of a peer that was asked says that nobody listens. That is no proof, since it can be forged: the peer
-    /// is tried at once and once more a little later, and then suspected for a short time.
-    pub(crate) fn hear_unreachable(&mut self, now: Instant, interface: u32, address: IpAddr) {
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        if let Some(asked) = link.ring.asked.filter(|asked| asked.to == address) {
-            link.ring.asked = None;
-            self.miss(now, interface, &asked.id, asked.sent_at);
-        }
-        let pause = self.config.try_interval;
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        let of_address = |(_, chain): &(&PeerId, &mut Chain)| {
-            chain.stage == Stage::Asked && (chain.to == Some(address) || chain.to.is_none())
-        };
-        let refused: Vec<PeerId> = link
-            .ring
-            .chains
-            .iter_mut()
-            .filter(of_address)
-            .filter(|(_, chain)| chain.tries > chain.refused_at_try)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in refused {
-            if self.address_in_ring(&id, interface) == Some(address) {
-                // What came in shows that this host hears, too.
-                if let Some(link) = self.links.get_mut(&interface) {
-                    link.ring.health.heard = Some(now + SOON);
-                }
-                self.refuse(now, interface, &id, pause);
-            }
-        }
-        self.plan_watch(now, interface);
-    }
-
-    fn refuse(&mut self, now: Instant, interface: u32, id: &PeerId, pause: Duration) {
-        let refused_after = self.config.refused_after;
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        let Some(chain) = link.ring.chains.get_mut(id) else { return };
-        chain.refusals += 1;
-        chain.refused_at_try = chain.tries;
-        match chain.refusals {
-            1 => chain.next = now,
-            2 => chain.next = now + pause,
-            _ => {
-                (chain.suspect_at, chain.verdict_at) = (now, now + refused_after);
-                chain.next = now;
-            }
         }
     }
 }

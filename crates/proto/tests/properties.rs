@@ -5,8 +5,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kimchi_peers_proto::{
-    BucketHashes, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, INTEGER_MAX, Info, Kind,
-    Message, Nonce, PeerId, Pull, Roster, TIME_TO_LIVE_MAX,
+    BucketHashes, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, INTEGER_MAX,
+    Info, Kind, Message, Nonce, PeerId, Pull, Roster, TIME_TO_LIVE_MAX,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -63,7 +63,7 @@ fn extension() -> impl Strategy<Value = Extension> {
             claims: None,
         },
     );
-    (plain, 0..4_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {
+    (plain, 0..5_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {
         let alone = Extension { previous_address: None, facts: Facts::default(), ..plain.clone() };
         match which {
             0 => Extension { echo: None, pull: Some(Box::new(Pull { hashes, after: id })), ..alone },
@@ -71,6 +71,13 @@ fn extension() -> impl Strategy<Value = Extension> {
                 let same = plain.sequence;
                 let roster = Some(Box::new(Roster { same, after: plain.target, entries, next: id }));
                 Extension { target: None, nonce: None, roster, ..alone }
+            }
+            2 => {
+                let claim = |entry: &Entry| Claim { id: entry.id, epoch: entry.epoch, sequence: entry.epoch };
+                let told: Vec<Claim> =
+                    entries.iter().map(claim).chain([Claim { id: plain.id, epoch: 1, sequence: 0 }]).collect();
+                let claims = Some(Box::new(Claims { suspect: told.clone(), dead: Vec::new(), heard: told }));
+                Extension { target: None, nonce: None, echo: None, claims, ..alone }
             }
             _ => plain,
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use kimchi_peers_proto::{DecodeError, Extension, Kind, Message, Pull, Roster};
+use kimchi_peers_proto::{Claim, Claims, DecodeError, Extension, Kind, Message, Pull, Roster};
 
 const VECTORS: &str = include_str!("vectors.txt");
 
@@ -94,6 +94,7 @@ fn extension_summary(extension: &Extension) -> String {
     words.extend(facts.iter().filter_map(|(name, fact)| fact.as_ref().map(|fact| format!("{name}={fact}"))));
     words.extend(extension.pull.iter().map(|pull| pull_summary(pull)));
     words.extend(extension.roster.iter().map(|roster| roster_summary(roster)));
+    words.extend(extension.claims.iter().map(|claims| claims_summary(claims)));
     words.join(" ")
 }
 
@@ -103,6 +104,13 @@ fn pull_summary(pull: &Pull) -> String {
     let hashes: Vec<String> = told.map(|(bucket, hash)| format!("{bucket}:{hash:08x}")).collect();
     let after = pull.after.map(|after| format!(" from={after}")).unwrap_or_default();
     format!("hashes={}{after}", hashes.join("/"))
+}
+
+fn claims_summary(claims: &Claims) -> String {
+    let lists = [("suspect", &claims.suspect), ("dead", &claims.dead), ("heard", &claims.heard)];
+    let told = lists.iter().filter(|(_, list)| !list.is_empty());
+    let list = |list: &[Claim]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join("/");
+    told.map(|(name, claims)| format!("{name}={}", list(claims))).collect::<Vec<_>>().join(" ")
 }
 
 fn roster_summary(roster: &Roster) -> String {

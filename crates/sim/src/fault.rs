@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, HostName, Instant, Kind};
+use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind};
 
 use crate::base::BasePeer;
 use crate::host::{HostIndex, Life, Memory, Program, Role};
 use crate::net::{Conditions, Segment, SegmentIndex};
-use crate::wire::{base_message, goodbye_of, group_of, known_peer};
+use crate::wire::{base_message, goodbye_of, group_of, known_peer, slander_of};
 use crate::world::{Feed, Happening, World};
 
 /// Something that happens to the world.
@@ -54,6 +54,8 @@ pub enum Fault {
     Search(HostIndex),
     /// An attacker floods its segment with so many base searches a second for a while, under so many names.
     Storm(HostIndex, u32, Duration, u32),
+    /// One host says of another one that it is missed or dead, although it hears it well.
+    Slander(HostIndex, HostIndex, Slander),
     /// An attacker says goodbye in the name of another host.
     ForgedQuit(HostIndex, HostIndex, Forgery),
 }
@@ -65,6 +67,15 @@ pub enum Forgery {
     Plain,
     /// With the victim's identity, number and source address: nothing but a signature can tell it from a true one.
     Spoofed,
+}
+
+/// What is falsely said of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slander {
+    /// That it does not answer.
+    Suspicion,
+    /// That it is dead, with a number that is greater than any it has sent.
+    Verdict,
 }
 
 /// A storm under way.
@@ -118,6 +129,7 @@ impl World {
                 let gap = Duration::from_secs(1) / per_second.max(1);
                 self.flood(Flood { attacker, gap, until: self.now + lasting, names: names.max(1) });
             }
+            Fault::Slander(liar, victim, slander) => self.slander(liar, victim, slander),
             Fault::ForgedQuit(attacker, victim, forgery) => self.forge_quit(attacker, victim, forgery),
         }
     }
@@ -261,6 +273,21 @@ impl World {
         if next < flood.until {
             self.push(next, Happening::Flood(flood));
         }
+    }
+
+    /// Sends a false claim in the liar's own name, numbered far ahead so that its true words do not make it stale.
+    fn slander(&mut self, liar: HostIndex, victim: HostIndex, slander: Slander) {
+        let (Some((nic, address)), Some(host), Some(other)) =
+            (self.first_address(liar), self.host(liar), self.host(victim))
+        else {
+            return;
+        };
+        let newest = |index: HostIndex| self.watches.get(index.0).map_or((0, 0), |watch| watch.sent.newest);
+        let (own, theirs) = (newest(liar), newest(victim));
+        let claim = Claim { id: other.id, epoch: theirs.0.max(1), sequence: theirs.1 + 100 };
+        let bytes = slander_of(host, address, own, (slander, claim));
+        let group = group_of(address);
+        self.transmit(liar, nic, (SocketAddr::new(address, group.port()), group), bytes);
     }
 
     fn forge_quit(&mut self, attacker: HostIndex, victim: HostIndex, forgery: Forgery) {

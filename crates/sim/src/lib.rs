@@ -33,7 +33,7 @@ mod world;
 
 pub use base::BasePeer;
 pub use check::{Broken, Invariants};
-pub use fault::{Fault, Forgery};
+pub use fault::{Fault, Forgery, Slander};
 pub use goal::Goal;
 pub use host::{Host, HostIndex, Life, Memory, Nic, Program, Role, Spec};
 pub use net::{Burst, Conditions, Duplication, Net, Reordering, Segment, SegmentIndex};

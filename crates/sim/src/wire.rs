@@ -4,11 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    DecodeError, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT, Peer,
-    PeerId, UNICAST_TTL,
+    Claim, Claims, DecodeError, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message,
+    PORT, Peer, PeerId, UNICAST_TTL,
 };
 
-use crate::host::HostIndex;
+use crate::fault::Slander;
+use crate::host::{Host, HostIndex};
 
 /// One datagram, shared by all who receive it.
 #[derive(Debug, Clone)]
@@ -75,6 +76,28 @@ pub(crate) fn goodbye_of(name: &HostName, address: IpAddr, (id, epoch, sequence)
     };
     let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: Some(extension) };
     Message { kind: Kind::Quit, info }.encode()
+}
+
+/// What a liar says of another host, in its own name. The number is one that it will not reach before its next words, so
+/// that these are not taken for old.
+pub(crate) fn slander_of(
+    liar: &Host,
+    address: IpAddr,
+    (epoch, sequence): (u64, u64),
+    (slander, claim): (Slander, Claim),
+) -> Vec<u8> {
+    let mut claims = Claims::default();
+    match slander {
+        Slander::Suspicion => claims.suspect.push(claim),
+        Slander::Verdict => claims.dead.push(claim),
+    }
+    let bytes = goodbye_of(&liar.name, address, (liar.id, epoch, sequence));
+    let Ok(mut message) = Message::decode(&bytes) else { return bytes };
+    message.kind = Kind::Notify;
+    if let Some(extension) = &mut message.info.extension {
+        (extension.sequence, extension.claims) = (sequence + 1, Some(Box::new(claims)));
+    }
+    message.encode()
 }
 
 /// What a store keeps of a row for the next start.

@@ -57,7 +57,11 @@ pub(crate) enum Happening {
     /// next one.
     Arrivals(Rc<Packet>, Vec<Flight>),
     /// The kernel of `address` answered that nobody listens.
-    Refusal { host: HostIndex, nic: u32, address: std::net::IpAddr },
+    Refusal {
+        host: HostIndex,
+        nic: u32,
+        address: std::net::IpAddr,
+    },
     Wake(HostIndex),
     Fault(Box<Fault>),
     Flood(Flood),

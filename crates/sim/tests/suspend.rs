@@ -5,7 +5,7 @@ use std::time::Duration;
 use kimchi_peers_proto::Kind;
 use kimchi_peers_sim::{Broken, Conditions, Fault, Goal, World, millis, seconds, seed};
 
-const DAY: Duration = seconds(86_400);
+const HOURS: Duration = seconds(2 * 3600);
 
 fn sleep(
     seed: u64,
@@ -35,8 +35,8 @@ fn sleep(
 }
 
 #[test]
-fn suspended_from_a_second_to_a_day() -> Result<(), Broken> {
-    for lasting in [seconds(1), seconds(8), seconds(26), seconds(31), seconds(40), seconds(600), DAY] {
+fn suspended_from_a_second_to_hours() -> Result<(), Broken> {
+    for lasting in [seconds(1), seconds(8), seconds(26), seconds(31), seconds(40), seconds(600), HOURS] {
         sleep(*seed(1), Conditions::default(), |host| Fault::Suspend(host, lasting), lasting)?;
     }
     Ok(())
@@ -60,7 +60,7 @@ fn stopped_while_datagrams_wait_in_the_socket() -> Result<(), Broken> {
 
 #[test]
 fn a_clock_that_leaps_ahead() -> Result<(), Broken> {
-    for leap in [seconds(1), seconds(25), seconds(60), DAY] {
+    for leap in [seconds(1), seconds(25), seconds(60), HOURS] {
         sleep(*seed(4), Conditions::default(), |host| Fault::ClockJump(host, leap), millis(1))?;
     }
     Ok(())

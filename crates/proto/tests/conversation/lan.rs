@@ -119,11 +119,19 @@ pub(crate) struct Lan {
     pub(crate) sent: Vec<Sent>,
     /// Whether hosts that start watch each other. Most conversations are with strangers who never answer a probe.
     pub(crate) watch: bool,
+    /// What the first host sends does not reach the second one.
+    pub(crate) blocked: Vec<(usize, usize)>,
 }
 
 impl Lan {
     pub(crate) fn new() -> Self {
-        Self { now: Instant::ZERO + secs(36_001), hosts: Vec::new(), sent: Vec::new(), watch: false }
+        Self {
+            now: Instant::ZERO + secs(36_001),
+            hosts: Vec::new(),
+            sent: Vec::new(),
+            watch: false,
+            blocked: Vec::new(),
+        }
     }
 
     /// A network of the hosts 1 to `count`, settled for a minute, with the record of what was sent wiped.
@@ -200,6 +208,11 @@ impl Lan {
         self.handle(host, Input::Datagram(datagram));
     }
 
+    /// A kernel tells one host that nobody listens at `address`.
+    pub(crate) fn unreachable(&mut self, host: usize, address: IpAddr) {
+        self.handle(host, Input::Unreachable { interface: ETH0, address });
+    }
+
     /// Lets `time` pass; every host is woken when it wants to be.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
@@ -256,6 +269,9 @@ impl Lan {
         }
         for index in 0..self.hosts.len() {
             let host = &mut self.hosts[index];
+            if self.blocked.contains(&(sent.by, index)) {
+                continue;
+            }
             if host.cut_off || host.stopped || (host.deaf && sent.is_multicast()) {
                 continue;
             }

@@ -15,4 +15,5 @@ mod interfaces;
 mod joining;
 mod leaving;
 mod restored;
+mod ring;
 mod telling;
