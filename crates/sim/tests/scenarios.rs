@@ -12,6 +12,8 @@ fn every_scenario_keeps_the_promises() {
         let (outcome, trace) = scenario.run(&settings);
         let report = outcome.unwrap_or_else(|broken| panic!("{}: {broken}", scenario.name));
         assert!(report.rows.len() >= 4 && trace.is_empty(), "{report}");
+        let doubted = report.rows.iter().find(|(label, _)| label == "peers doubted");
+        assert!(scenario.name != "steady" || doubted.is_some_and(|(_, count)| count == "0"), "{report}");
     }
 }
 

@@ -8,7 +8,7 @@ mod told;
 
 use std::collections::BTreeMap;
 
-use kimchi_peers_proto::{Instant, Kind, Message, Node, Output, PeerKey, State, Timer};
+use kimchi_peers_proto::{Change, Event, Instant, Kind, Message, Node, Output, PeerKey, State, Timer};
 use thiserror::Error;
 
 use crate::host::{Host, HostIndex};
@@ -78,12 +78,15 @@ pub struct Watch {
     rows: usize,
     steps: u64,
     told_up: BTreeMap<PeerKey, Instant>,
+    /// Epoch and number of the newest datagram that each row was heard by.
+    numbers: BTreeMap<PeerKey, (u64, u64)>,
 }
 
 impl Watch {
     /// Begins anew with a host that was just started.
     pub(crate) fn restart(&mut self, node: &Node) {
         self.told_up.clear();
+        self.numbers.clear();
         self.told = node.table().iter().map(|peer| (peer.key.clone(), peer.state)).collect();
         self.sent.restart();
     }
@@ -113,11 +116,33 @@ impl Watch {
                 Output::Send { interface, from, to, bytes } => {
                     self.sent.check(step, *interface, (*from, *to), bytes)?
                 }
-                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up), event)?,
+                Output::Event(event) => {
+                    told::check(step, (&mut self.told, &mut self.told_up), event)?;
+                    if let Event::Peer { change: Change::Removed, peer, .. } = event {
+                        self.numbers.remove(&peer.key);
+                    }
+                }
                 Output::Wait { .. } => {}
             }
         }
-        Ok(())
+        self.numbers_grow(step)
+    }
+
+    /// What was heard of a host is never replaced by something older.
+    fn numbers_grow(&mut self, step: &Step<'_>) -> Result<(), String> {
+        let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
+        let Some(extension) = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref()) else {
+            return Ok(());
+        };
+        let key = PeerKey::Identity(extension.id);
+        let Some(row) = step.node.table().get(&key) else { return Ok(()) };
+        let number = (row.epoch, row.sequence);
+        match self.numbers.insert(key, number) {
+            Some(before) if number < before => {
+                Err(format!("it went back from number {before:?} to {number:?} of {}", row.name))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether the events told everything that the table holds.
