@@ -312,6 +312,8 @@ mod tests {
             mix(&id, &"b".parse().unwrap(), address, (1, 2)),
             mix(&id, &name, IpAddr::from([10, 0, 0, 2]), (1, 2)),
             mix(&id, &name, address, (2, 1)),
+            mix(&id, &name, address, (3, 2)),
+            mix(&id, &name, address, (1, 3)),
         ];
         assert!(others.iter().all(|other| *other != base && (other ^ base).count_ones() > 8));
     }

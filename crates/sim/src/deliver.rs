@@ -67,6 +67,7 @@ impl World {
         let node = match &mut host.program {
             Program::Extended(node) => node,
             Program::Base(_) => return self.feed_base(index, feed),
+            Program::Naive(_) => return self.feed_naive(index, feed),
             Program::None => return,
         };
         let input = match feed {
@@ -223,6 +224,27 @@ impl World {
         if let Some(answer) = base.receive(address, message) {
             let group = group_of(address);
             self.transmit(index, *nic, (SocketAddr::new(address, group.port()), group), answer);
+        }
+    }
+
+    fn feed_naive(&mut self, index: HostIndex, feed: &Feed) {
+        let Some(host) = self.hosts.get_mut(index.0) else { return };
+        let now = host.clock(self.now);
+        let Some((nic, own)) = host.nics.first().map(|nic| (nic.index, nic.network.address)) else { return };
+        let Program::Naive(naive) = &mut host.program else { return };
+        let says = match feed {
+            Feed::Packet(_, packet) => {
+                packet.message.as_ref().ok().and_then(|message| naive.receive(now, own, message))
+            }
+            Feed::Interfaces => Some(naive.say(Kind::Search, own)),
+            Feed::Tick => naive.beats(now).then(|| naive.say(Kind::Notify, own)),
+            Feed::Command(_) => None,
+        };
+        let wait = naive.wakes_at().map(|at| (at, Timer::Heartbeat));
+        self.plan_wake(index, wait);
+        if let Some(bytes) = says {
+            let group = group_of(own);
+            self.transmit(index, nic, (SocketAddr::new(own, group.port()), group), bytes);
         }
     }
 

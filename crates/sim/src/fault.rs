@@ -7,6 +7,7 @@ use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind};
 
 use crate::base::BasePeer;
 use crate::host::{HostIndex, Life, Memory, Program, Role};
+use crate::naive::NaivePeer;
 use crate::net::{Conditions, Segment, SegmentIndex};
 use crate::wire::{base_message, goodbye_of, group_of, known_peer, slander_of};
 use crate::world::{Feed, Happening, World};
@@ -159,6 +160,10 @@ impl World {
         match host.role {
             Role::Extended => host.start_engine(seed, memory),
             Role::Base => host.program = Program::Base(BasePeer::new(host.name.clone())),
+            Role::Naive { heartbeat } => {
+                let now = host.clock(self.now);
+                host.program = Program::Naive(NaivePeer::new(host.name.clone(), heartbeat, now));
+            }
             Role::Attacker => {}
         }
         if let Some(node) = host.node() {

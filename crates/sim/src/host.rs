@@ -18,6 +18,7 @@ use kimchi_peers_proto::{
 };
 
 use crate::base::BasePeer;
+use crate::naive::NaivePeer;
 use crate::net::SegmentIndex;
 use crate::wire::Packet;
 
@@ -38,6 +39,11 @@ pub enum Role {
     Extended,
     /// It speaks only the request's protocol.
     Base,
+    /// It runs a rival of the engine, with or without a heartbeat.
+    Naive {
+        /// Whether it has one.
+        heartbeat: bool,
+    },
     /// It says what a fault tells it to say and hears nothing.
     Attacker,
 }
@@ -110,6 +116,8 @@ pub enum Program {
     Extended(Box<Node>),
     /// The request's protocol and no more.
     Base(BasePeer),
+    /// A rival of the engine.
+    Naive(NaivePeer),
 }
 
 /// One machine.
@@ -151,7 +159,7 @@ impl Host {
     pub fn node(&self) -> Option<&Node> {
         match &self.program {
             Program::Extended(node) => Some(node),
-            Program::None | Program::Base(_) => None,
+            Program::None | Program::Base(_) | Program::Naive(_) => None,
         }
     }
 

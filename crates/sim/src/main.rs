@@ -1,9 +1,10 @@
 //! Runs one scenario of the simulator and prints what it measured.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kimchi_peers_sim::{SCENARIOS, Settings, scenario};
+use kimchi_peers_sim::{SCENARIOS, Settings, compare, scenario, sweep};
 
 const HELP: &str = "\
 Runs the discovery engine of many hosts in one deterministic world.
@@ -16,12 +17,19 @@ usage: kimchi-peers-sim [--scenario NAME] [--hosts N] [--seed N] [--runs N] [--l
   --runs N          runs so many seeds, from --seed on (1)
   --loss PERCENT    independent loss of every datagram and receiver (0)
   --seconds N       how long loss and steady last, in simulated seconds (600)
+  --seeds N         runs so many seeds, from --seed on, and prints the median and the worst of everything
   --trace           prints one line per event to stderr
+
+  compare           instead of a scenario: the request as written, that with a heartbeat, and ours, side by side;
+                    prints a table in Markdown
+  --hosts N,N,...   with compare: the sizes of the networks (10,50,200,1000)
+  --out DIR         with compare: where to put the plots (none are drawn without it)
 
 examples:
   kimchi-peers-sim --scenario cold-start --hosts 200 --seed 7
   kimchi-peers-sim --scenario join --hosts 50 --loss 20 --runs 20
   kimchi-peers-sim --scenario loss --hosts 20 --seconds 3600
+  kimchi-peers-sim compare --hosts 10,50,200,1000 --out plots
 
 exit status: 0 done, 1 a promise was broken, 2 usage
 ";
@@ -30,6 +38,12 @@ exit status: 0 done, 1 a promise was broken, 2 usage
 struct Request {
     name: String,
     runs: u64,
+    /// The median and the worst instead of each run.
+    seeds: Option<u64>,
+    /// The protocols side by side instead of a scenario.
+    compare: bool,
+    sizes: Vec<usize>,
+    out: Option<PathBuf>,
     settings: Settings,
 }
 
@@ -40,6 +54,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match parse(&arguments) {
+        Ok(request) if request.compare => run_comparison(&request),
+        Ok(Request { seeds: Some(count), name, settings, .. }) => run_sweep(&name, &settings, count),
         Ok(request) => run(&request),
         Err(problem) => {
             complain(&format!("{problem}\nhint: --help tells what can be said"));
@@ -56,11 +72,20 @@ fn help() -> String {
 }
 
 fn parse(arguments: &[String]) -> Result<Request, String> {
-    let mut request = Request { name: "cold-start".to_owned(), runs: 1, settings: Settings::default() };
+    let mut request = Request {
+        name: "cold-start".to_owned(),
+        runs: 1,
+        seeds: None,
+        compare: false,
+        sizes: vec![10, 50, 200, 1000],
+        out: None,
+        settings: Settings::default(),
+    };
     let mut arguments = arguments.iter();
     while let Some(name) = arguments.next() {
-        if name == "--trace" {
-            request.settings.trace = true;
+        if name == "--trace" || name == "compare" {
+            request.settings.trace |= name == "--trace";
+            request.compare |= name == "compare";
             continue;
         }
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value, or is unknown"))?;
@@ -74,7 +99,13 @@ fn take(request: &mut Request, name: &str, value: &str) -> Result<(), String> {
     let settings = &mut request.settings;
     match name {
         "--scenario" => value.clone_into(&mut request.name),
-        "--hosts" => settings.hosts = usize::try_from(number()?).map_err(|_| format!("{value}: too many"))?,
+        "--hosts" => {
+            let sizes = value.split(',').map(|size| size.parse().map_err(|_| format!("{name} {size}: not a number")));
+            request.sizes = sizes.collect::<Result<_, _>>()?;
+            settings.hosts = request.sizes.first().copied().unwrap_or(settings.hosts);
+        }
+        "--out" => request.out = Some(PathBuf::from(value)),
+        "--seeds" => request.seeds = Some(number()?),
         "--seed" => settings.seed = number()?,
         "--runs" => request.runs = number()?,
         "--seconds" => settings.lasting = Duration::from_secs(number()?),
@@ -105,6 +136,40 @@ fn run(request: &Request) -> ExitCode {
         }
     }
     if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn run_sweep(name: &str, settings: &Settings, count: u64) -> ExitCode {
+    let Some(scenario) = scenario(name) else {
+        complain(&format!("{name}: no such scenario\nhint: --help lists them\n"));
+        return ExitCode::from(2);
+    };
+    match sweep(scenario, settings, count) {
+        Ok(table) => print(&table),
+        Err(problem) => {
+            complain(&format!("broken: {problem}\n"));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn run_comparison(request: &Request) -> ExitCode {
+    let (table, plots) = match compare(&request.sizes, request.settings.seed) {
+        Ok(compared) => compared,
+        Err(problem) => {
+            complain(&format!("broken: {problem}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    print(&table);
+    let Some(folder) = &request.out else { return ExitCode::SUCCESS };
+    let written = std::fs::create_dir_all(folder)
+        .and_then(|()| plots.iter().try_for_each(|(name, svg)| std::fs::write(folder.join(name), svg)));
+    if let Err(problem) = written {
+        complain(&format!("{}: {problem}\n", folder.display()));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "data goes to stdout")]

@@ -41,6 +41,9 @@ pub struct Burst {
     pub every: Duration,
     /// Mean length of a burst.
     pub lasting: Duration,
+    /// Whether every burst is exactly that long. Otherwise their lengths are exponential, so that one in twenty lasts
+    /// three times the mean: no detector survives every one of those.
+    pub fixed: bool,
     /// Chance of loss within a burst.
     pub loss: f64,
 }
@@ -197,8 +200,9 @@ impl Plug {
         while self.turns_at <= now {
             self.deaf = self.turns_at != Instant::ZERO && !self.deaf;
             let mean = if self.deaf { burst.lasting } else { burst.every };
-            // Exponential: the end of a burst does not depend on how long it has lasted.
-            let length = mean.mul_f64(-(1.0 - random.f64()).ln()).max(Duration::from_micros(1));
+            // Exponential: the end does not depend on how long it has lasted.
+            let drawn = mean.mul_f64(-(1.0 - random.f64()).ln()).max(Duration::from_micros(1));
+            let length = if self.deaf && burst.fixed { mean.max(Duration::from_micros(1)) } else { drawn };
             self.turns_at = self.turns_at.max(Instant::from_micros(1)) + length;
         }
         self.deaf && random.f64() < burst.loss

@@ -9,6 +9,7 @@ use crate::host::{HostIndex, Memory, Role, Spec};
 use crate::net::{Conditions, SegmentIndex};
 use crate::report::Report;
 use crate::trace::Trace;
+use crate::trouble;
 use crate::world::World;
 use crate::{millis, seconds};
 
@@ -39,7 +40,7 @@ const LOOK_AT_ALL_MAX: usize = 250;
 const SAMPLE: usize = 50;
 
 /// A run's world together with what it measured; the world may hold a trace.
-type Outcome = Result<Report, Broken>;
+pub(crate) type Outcome = Result<Report, Broken>;
 
 /// A scenario that can be run by name.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,19 @@ pub const SCENARIOS: &[Scenario] = &[
         run: loss,
     },
     Scenario { name: "steady", about: "steady life: what a quiet network costs", run: steady },
+    Scenario {
+        name: "bursts",
+        about: "bursts of exactly 2 s in which all is lost, one host a minute",
+        run: trouble::bursts,
+    },
+    Scenario {
+        name: "rack",
+        about: "a third of the hosts loses power and comes back warm after a minute",
+        run: trouble::rack,
+    },
+    Scenario { name: "one-way", about: "one host hears nothing of another, for --seconds", run: trouble::one_way },
+    Scenario { name: "slow", about: "a tenth of the hosts handles everything 300 ms late", run: trouble::slow },
+    Scenario { name: "mixed", about: "a tenth of the hosts are base peers, for --seconds", run: trouble::mixed },
     Scenario { name: "storm", about: "an attacker floods 10,000 searches a second for ten seconds", run: storm },
 ];
 
@@ -94,13 +108,13 @@ impl Scenario {
 }
 
 /// Boots all hosts but `late` within a second and waits until their start is over.
-fn settle(world: &mut World, hosts: &[HostIndex]) -> Result<(), Broken> {
+pub(crate) fn settle(world: &mut World, hosts: &[HostIndex]) -> Result<(), Broken> {
     world.boot_all(hosts, seconds(1));
     world.run_for(seconds(40))?;
     world.reach(Goal::everybody(), seconds(40)).map(drop)
 }
 
-fn finish(world: &World, mut report: Report) -> Outcome {
+pub(crate) fn finish(world: &World, mut report: Report) -> Outcome {
     world.check_at_rest()?;
     report.verdicts(world);
     Ok(report)
@@ -181,7 +195,7 @@ fn partition(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Set
     finish(world, report)
 }
 
-fn live(world: &mut World, hosts: &[HostIndex], mut report: Report, lasting: Duration) -> Outcome {
+pub(crate) fn live(world: &mut World, hosts: &[HostIndex], mut report: Report, lasting: Duration) -> Outcome {
     settle(world, hosts)?;
     let before = world.total();
     world.run_for(lasting)?;

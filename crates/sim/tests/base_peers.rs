@@ -28,7 +28,7 @@ fn they_are_found_and_kept_alive_by_one_search_in_30_s() -> Result<(), Broken> {
     for host in base {
         let known = match &world.host(host).expect("a host").program {
             Program::Base(base) => base.known.len(),
-            Program::None | Program::Extended(_) => 0,
+            Program::None | Program::Extended(_) | Program::Naive(_) => 0,
         };
         assert_eq!(known, 12, "a base peer reads all that we say");
     }

@@ -19,6 +19,6 @@ fn an_hour_at_twenty_percent_independent_loss() -> Result<(), Broken> {
 
 #[test]
 fn an_hour_with_bursts_of_half_a_second_on_average() -> Result<(), Broken> {
-    let burst = Burst { every: seconds(60), lasting: millis(500), loss: 1.0 };
+    let burst = Burst { every: seconds(60), lasting: millis(500), fixed: false, loss: 1.0 };
     live(*seed(2), Conditions { burst: Some(burst), ..Conditions::lossy(0.01) }, 1)
 }

@@ -81,6 +81,8 @@ pub struct Watch {
     steps: u64,
     told_up: BTreeMap<PeerKey, Instant>,
     ring: ring::Words,
+    /// Epoch and number of the newest datagram that each row was heard by.
+    numbers: BTreeMap<PeerKey, (u64, u64)>,
 }
 
 impl Watch {
@@ -88,6 +90,7 @@ impl Watch {
     pub(crate) fn restart(&mut self, node: &Node) {
         self.told_up.clear();
         self.ring = ring::Words::default();
+        self.numbers.clear();
         self.told = node.table().iter().map(|peer| (peer.key.clone(), peer.state)).collect();
         self.sent.restart();
     }
@@ -118,11 +121,33 @@ impl Watch {
                 Output::Send { interface, from, to, bytes } => {
                     self.sent.check(step, *interface, (*from, *to), bytes)?
                 }
-                Output::Event(event) => told::check(step, (&mut self.told, &mut self.told_up, &self.ring), event)?,
+                Output::Event(event) => {
+                    told::check(step, (&mut self.told, &mut self.told_up, &self.ring), event)?;
+                    if let Event::Peer { change: Change::Removed, peer, .. } = event {
+                        self.numbers.remove(&peer.key);
+                    }
+                }
                 Output::Wait { .. } => {}
             }
         }
-        Ok(())
+        self.numbers_grow(step)
+    }
+
+    /// What was heard of a host is never replaced by something older.
+    fn numbers_grow(&mut self, step: &Step<'_>) -> Result<(), String> {
+        let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
+        let Some(extension) = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref()) else {
+            return Ok(());
+        };
+        let key = PeerKey::Identity(extension.id);
+        let Some(row) = step.node.table().get(&key) else { return Ok(()) };
+        let number = (row.epoch, row.sequence);
+        match self.numbers.insert(key, number) {
+            Some(before) if number < before => {
+                Err(format!("it went back from number {before:?} to {number:?} of {}", row.name))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Whether the events told everything that the table holds.
