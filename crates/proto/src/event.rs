@@ -18,6 +18,14 @@ pub enum Input<'a> {
     Interfaces(Vec<Interface>),
     /// The program wants something.
     Command(Command),
+    /// The host at `address` answered a unicast datagram of ours by ICMP port unreachable: its kernel lives, its program does
+    /// not.
+    Unreachable {
+        /// Index of the interface that the answer came in by.
+        interface: u32,
+        /// The host's address.
+        address: IpAddr,
+    },
     /// Nothing happened but the passing of time.
     Tick,
 }

@@ -108,6 +108,7 @@ impl Node {
                 Input::Datagram(datagram) => self.receive(now, &datagram),
                 Input::Interfaces(interfaces) => self.change_interfaces(now, interfaces),
                 Input::Command(command) => self.command(now, command),
+                Input::Unreachable { .. } => {}
                 Input::Tick => {}
             }
         }
