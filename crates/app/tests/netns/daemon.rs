@@ -152,6 +152,11 @@ impl<'a> Daemon<'a> {
         self.running.kill();
     }
 
+    /// Sends it a signal such as "STOP" and does not wait.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.running.signal(signal);
+    }
+
     /// SIGTERM, as the service manager sends it; waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.running.terminate()

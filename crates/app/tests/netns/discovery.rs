@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use super::base_peer::BasePeer;
 use super::daemon::{Daemon, cli, wait_all_listed};
+use super::frame;
 use super::inside;
 use super::lan::Lan;
+use super::sender::Sender;
 use super::wait::{seconds, until};
 
 #[test]
@@ -192,4 +194,38 @@ fn a_peer_that_was_told_of_is_up_but_not_seen_and_outlives_a_restart() {
         restarted.wait_names(seconds(10), &names);
         assert!(restarted.peers().iter().all(|row| row.state == "up"), "{:?}", restarted.peers());
     });
+}
+
+#[test]
+fn a_host_whose_program_is_gone_is_told_by_its_kernel() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2)];
+        let mut daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let mut victim = daemons.pop().expect("two daemons");
+        let survivor = &daemons[0];
+        assert_eq!(unreachable(survivor), 0);
+        victim.kill();
+        // Whatever asks in the name of the dead host is answered to its port, where nobody listens.
+        let question = frame::directed_search(&lan.address(2));
+        let sender = Sender::new(&hosts[1], "eth0").to(&lan.address(1)).time_to_live(255);
+        until(seconds(30), "ICMP is counted", || {
+            sender.clone().send(std::slice::from_ref(&question));
+            unreachable(survivor) > 0
+        });
+        assert!(survivor.fetch("/metrics").contains("\nkimchi_peers_datagrams_unreachable_total "));
+        // The socket goes on: a host that comes after the errors is heard, and so is its goodbye.
+        let mark = survivor.mark();
+        let mut back = Daemon::start(&hosts[1]);
+        survivor.wait_names(seconds(10), &[back.name()]);
+        assert!(back.terminate().success());
+        survivor.wait_event(seconds(10), mark, "down", victim.name());
+    });
+}
+
+/// How many datagrams were answered by "port unreachable".
+fn unreachable(daemon: &Daemon<'_>) -> u64 {
+    let status: serde_json::Value = serde_json::from_str(&daemon.fetch("/v1/status")).expect("JSON");
+    status["datagrams"]["unreachable"].as_u64().expect("a number")
 }
