@@ -84,6 +84,11 @@ impl Pending {
         pending
     }
 
+    /// Lets a commit be due soon even if nothing is to be written in it.
+    pub(super) fn want_commit(&mut self, now: Instant) {
+        self.urgent_since.get_or_insert(now);
+    }
+
     /// Lets a peer's row wait.
     pub(super) fn save_peer(&mut self, peer: StoredPeer, now: Instant) {
         let (key, content) = self.hashes_of_peer(&peer);
