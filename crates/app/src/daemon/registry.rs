@@ -205,7 +205,7 @@ impl Registry {
 
     fn announce(&mut self, event: &str, cause: Option<&str>, peer: PeerView) {
         let cause = cause.map(str::to_owned);
-        self.journal.append(EventView { event: event.to_owned(), time: present::now(), cause, peer: Some(peer) });
+        self.journal.append(&EventView { event: event.to_owned(), time: present::now(), cause, peer: Some(peer) });
     }
 }
 

@@ -82,7 +82,7 @@ impl Store {
         let health = loaded.remotes.iter().cloned().map(RemoteHealth::from);
         let mut pending = Pending::new(opened.newest_entry, &loaded.peers, health);
         if opened.unsaved {
-            pending.want_commit(std::time::Instant::now());
+            pending.begin_run(std::time::Instant::now());
         }
         let status = StoreStatus {
             degraded: loaded.degraded.clone(),
