@@ -207,6 +207,8 @@ pub(crate) struct DatagramsView {
     /// Dropped by the kernel for want of room.
     pub(crate) kernel_dropped: u64,
     pub(crate) send_errors: u64,
+    /// Answered by ICMP port unreachable: a kernel without a program.
+    pub(crate) unreachable: u64,
 }
 
 /// The store.

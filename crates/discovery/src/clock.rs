@@ -34,6 +34,8 @@ pub fn wall_clock(at: Instant) -> SystemTime {
 pub(crate) struct Alarm {
     timer: TimerFd,
     events: pipe::Receiver,
+    /// What it is set to, so that setting it to the same again costs nothing.
+    set_to: Option<Instant>,
 }
 
 impl Alarm {
@@ -42,24 +44,34 @@ impl Alarm {
         let timer = TimerFd::new(TimerClock::CLOCK_BOOTTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let shared: OwnedFd = timer.as_fd().try_clone_to_owned()?;
         // The runtime's safe way to wait for any descriptor that is read with read(2).
-        Ok(Self { timer, events: pipe::Receiver::from_owned_fd_unchecked(shared)? })
+        Ok(Self { timer, events: pipe::Receiver::from_owned_fd_unchecked(shared)?, set_to: None })
     }
 
     /// Sets the alarm to `at`, or switches it off.
-    pub(crate) fn set(&self, at: Option<Instant>) -> io::Result<()> {
+    pub(crate) fn set(&mut self, at: Option<Instant>) -> io::Result<()> {
+        if at == self.set_to {
+            return Ok(());
+        }
+        // Known again only when the kernel has taken it.
+        self.set_to = None;
         let Some(at) = at else { return Ok(self.timer.unset()?) };
         // Zero would switch the alarm off; the past fires at once.
         let since_boot = Duration::from_micros(at.as_micros().max(1));
         let expiration = Expiration::OneShot(TimeSpec::from_duration(since_boot));
-        Ok(self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?)
+        self.timer.set(expiration, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        self.set_to = Some(at);
+        Ok(())
     }
 
     /// Waits until the alarm fires. Cancelling loses nothing.
-    pub(crate) async fn fired(&self) -> io::Result<()> {
+    pub(crate) async fn fired(&mut self) -> io::Result<()> {
         loop {
             self.events.readable().await?;
             match self.events.try_read(&mut [0; 8]) {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.set_to = None;
+                    return Ok(());
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
             }
@@ -73,7 +85,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn an_alarm_in_the_past_fires_and_an_unset_one_does_not() {
-        let alarm = Alarm::new().unwrap();
+        let mut alarm = Alarm::new().unwrap();
         alarm.set(Some(now() - Duration::from_secs(1))).unwrap();
         alarm.fired().await.unwrap();
         alarm.set(Some(now() + Duration::from_secs(3600))).unwrap();

@@ -4,21 +4,20 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, Event, Instant, Node, Peer, PeerKey, Profile};
+use kimchi_peers_proto::{Command, Instant, Node, Peer, PeerKey, Profile};
 use thiserror::Error;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use crate::config::Config;
 use crate::driver::{Driver, Request};
+use crate::events::{Events, Publisher};
 use crate::interfaces::Selection;
 use crate::sockets::{Listening, Sockets};
 use crate::status::Status;
 
 /// Requests that may wait for the task.
 const REQUEST_QUEUE: usize = 64;
-/// Events that a slow subscriber may fall behind before it is told that it missed some: more than a whole network's.
-const EVENT_QUEUE: usize = 8192;
 /// The goodbye takes 90 ms; a task that needs much longer is stuck.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
@@ -27,7 +26,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Discovery {
     requests: mpsc::Sender<Request>,
-    events: broadcast::Sender<Event>,
+    events: Publisher,
     task: AbortHandle,
 }
 
@@ -59,7 +58,7 @@ impl Discovery {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let engine = config.engine();
         let (request_sender, requests) = mpsc::channel(REQUEST_QUEUE);
-        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let events = Publisher::default();
         let unicast = match config.address {
             Some(IpAddr::V4(address)) => address,
             Some(IpAddr::V6(_)) | None => Ipv4Addr::UNSPECIFIED,
@@ -73,7 +72,7 @@ impl Discovery {
 
     /// The events from now on.
     pub fn subscribe(&self) -> Events {
-        Events(self.events.subscribe())
+        self.events.subscribe()
     }
 
     /// All peers that are known, dead ones included, in the order of their keys.
@@ -158,34 +157,5 @@ impl Discovery {
         let (sender, answer) = oneshot::channel();
         self.tell(request(sender)).await?;
         answer.await.map_err(|_| Ended)
-    }
-}
-
-/// The events of discovery, in order.
-#[derive(Debug)]
-pub struct Events(broadcast::Receiver<Event>);
-
-/// What [`Events::next`] may say instead of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum EventsError {
-    /// The subscriber was too slow; ask for [`Discovery::peers`] to be in step again.
-    #[error("{0} events were missed")]
-    Missed(u64),
-    /// Discovery has ended.
-    #[error("discovery has ended")]
-    Ended,
-}
-
-impl Events {
-    /// Waits for the next event. Cancelling loses nothing.
-    ///
-    /// # Errors
-    /// [`EventsError::Missed`], after which the events go on, or [`EventsError::Ended`].
-    pub async fn next(&mut self) -> Result<Event, EventsError> {
-        self.0.recv().await.map_err(|error| match error {
-            broadcast::error::RecvError::Lagged(missed) => EventsError::Missed(missed),
-            broadcast::error::RecvError::Closed => EventsError::Ended,
-        })
     }
 }

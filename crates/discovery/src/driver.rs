@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kimchi_peers_proto::{Command, Event, Input, Instant, Node, Output, Peer, PeerKey};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::io::Ready;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, trace, warn};
 
 use crate::clock::{self, Alarm};
+use crate::error_queue::Unreachable;
+use crate::events::Publisher;
 use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
-use crate::sockets::{Ready, Sockets};
+use crate::sockets::{Sockets, Which};
 use crate::status::{LinkStatus, Status};
 use crate::troubles::Troubles;
 
@@ -42,11 +45,12 @@ pub(crate) struct Driver {
     alarm: Alarm,
     bell: Bell,
     requests: mpsc::Receiver<Request>,
-    events: broadcast::Sender<Event>,
+    events: Publisher,
     socket_troubles: Vec<String>,
     troubles: Troubles,
     send_errors: BTreeMap<i32, (Instant, u64)>,
     send_errors_total: u64,
+    unreachable: u64,
     /// When to look at the interfaces again.
     look_at: Option<tokio::time::Instant>,
     /// Whether the last handle is gone.
@@ -61,7 +65,7 @@ impl Driver {
         sockets: Sockets,
         selection: Selection,
         requests: mpsc::Receiver<Request>,
-        events: broadcast::Sender<Event>,
+        events: Publisher,
     ) -> io::Result<Self> {
         let mut driver = Self {
             node,
@@ -77,6 +81,7 @@ impl Driver {
             troubles: Troubles::default(),
             send_errors: BTreeMap::new(),
             send_errors_total: 0,
+            unreachable: 0,
             look_at: None,
             abandoned: false,
             left: false,
@@ -89,7 +94,7 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         while !self.left {
             tokio::select! {
-                ready = self.sockets.readable() => self.receive(ready),
+                ready = self.sockets.ready() => self.receive(ready),
                 fired = self.alarm.fired() => {
                     if let Err(error) = fired {
                         warn!(%error, "the alarm failed");
@@ -115,11 +120,14 @@ impl Driver {
         }
     }
 
-    fn receive(&mut self, ready: io::Result<Ready>) {
+    fn receive(&mut self, ready: io::Result<(Which, Ready)>) {
         let Self { sockets, node, .. } = self;
         let now = clock::now();
-        let outcome = ready.and_then(|ready| {
-            sockets.receive(ready, |datagram| {
+        let outcome = ready.and_then(|(which, ready)| {
+            if ready.is_error() {
+                self.unreachable += hear_errors(sockets, which, node, &self.snapshot);
+            }
+            sockets.receive(which, |datagram| {
                 trace!(from = %datagram.from, interface = datagram.interface, length = datagram.bytes.len(), "received");
                 node.handle(now, Input::Datagram(datagram));
             })
@@ -176,8 +184,7 @@ impl Driver {
             }
             _ => {}
         }
-        // Nobody listening is fine.
-        let _ = self.events.send(event);
+        self.events.publish(event);
     }
 
     fn note_send_error(&mut self, error: &io::Error, to: SocketAddr) {
@@ -250,10 +257,31 @@ impl Driver {
             counters: self.node.counters().clone(),
             kernel_drops: self.sockets.kernel_drops(),
             send_errors: self.send_errors_total,
+            unreachable: self.unreachable,
             hosts: self.node.hosts(),
             rows: self.node.table().len(),
             troubles: self.troubles.sentences(),
         }
+    }
+}
+
+/// Tells the engine whose programs are not there, and counts them.
+fn hear_errors(sockets: &Sockets, which: Which, node: &mut Node, snapshot: &Snapshot) -> u64 {
+    let mut heard = 0;
+    sockets.take_errors(which, |Unreachable { interface, address }| {
+        let used = snapshot.used.iter().find(|used| used.index == interface);
+        if used.is_some_and(|used| used.is_on_link(address)) {
+            trace!(%address, interface, "port unreachable");
+            heard += 1;
+            node.handle(clock::now(), Input::Unreachable { interface, address });
+        }
+    });
+    heard
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.events.end();
     }
 }
 

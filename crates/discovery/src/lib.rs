@@ -38,6 +38,8 @@ mod clock;
 mod config;
 mod discovery;
 mod driver;
+mod error_queue;
+mod events;
 mod identity;
 mod interfaces;
 mod policy;
@@ -49,7 +51,8 @@ mod troubles;
 
 pub use clock::{now, wall_clock};
 pub use config::{Config, ConfigError};
-pub use discovery::{Discovery, Ended, Events, EventsError, StartError};
+pub use discovery::{Discovery, Ended, StartError};
+pub use events::{Events, EventsError};
 pub use identity::{HostKey, HostKeyError};
 pub use interfaces::{InterfaceChoice, Ipv6, own_addresses};
 pub use policy::Choice;

@@ -8,27 +8,32 @@
 //! `SO_REUSEADDR` lets several programs of one host hear the group. `SO_REUSEPORT` would give each datagram to only one
 //! of them, and `SO_BINDTODEVICE` would lose what is looped back.
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 
 use kimchi_peers_proto::{DATAGRAM_MAX, Datagram, Lane, UNICAST_TTL};
 use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmmsg,
     sendmsg, setsockopt, sockopt,
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use tokio::io::Interest;
+use tokio::io::{Interest, Ready};
 use tokio::net::UdpSocket;
 
-/// Datagrams taken with one system call.
-const BATCH: usize = 32;
+use crate::error_queue::{self, Unreachable};
+
+/// Datagrams taken with one system call, while few come in and while many do.
+const BATCH_MIN: usize = 8;
+const BATCH_MAX: usize = 64;
+/// Errors taken at one go.
+const ERRORS_MAX: usize = 64;
 /// One byte more than the longest datagram tells that one was longer.
 const BUFFER: usize = DATAGRAM_MAX + 1;
-/// Receive buffer asked of the kernel, in bytes: about 10,000 datagrams. The kernel may grant less
-/// (`net.core.rmem_max`).
+/// Receive buffer asked of the kernel, in bytes: about 5,000 datagrams, 0.1 s of the worst flood. Without the capability
+/// `CAP_NET_ADMIN` the kernel grants no more than `net.core.rmem_max`, usually 208 KiB: 250 datagrams.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Which part of the traffic a socket serves.
@@ -44,20 +49,18 @@ pub(crate) struct DiscoverySocket {
     role: Role,
     socket: UdpSocket,
     kernel_drops: u32,
+    /// How many datagrams the next batch has room for.
+    batch: usize,
 }
 
-/// Where one batch is received into.
-struct Scratch {
-    headers: MultiHeaders<SockaddrStorage>,
-    buffers: Box<[[u8; BUFFER]; BATCH]>,
-}
+/// Where batches are received into, by whichever socket has one.
+pub(crate) struct Buffers(Vec<[u8; BUFFER]>);
 
-thread_local! {
-    /// One for all sockets of a thread: the headers hold pointers and may not move to another thread, as a task may.
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
-        headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(nix::libc::in6_pktinfo, nix::libc::c_int, u32))),
-        buffers: Box::new([[0; BUFFER]; BATCH]),
-    });
+impl Buffers {
+    /// Room for small batches; it grows with the first large one.
+    pub(crate) fn new() -> Self {
+        Self(vec![[0; BUFFER]; BATCH_MIN])
+    }
 }
 
 impl DiscoverySocket {
@@ -102,7 +105,14 @@ impl DiscoverySocket {
             }
         }
         setsockopt(&socket, sockopt::RxqOvfl, &1)?;
-        Ok(Self { role, socket: UdpSocket::from_std(socket.into())?, kernel_drops: 0 })
+        match role {
+            // It sends nothing, so no error can be about it.
+            Role::GroupV4 => {}
+            Role::UnicastV4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
+            Role::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
+        }
+        let socket = UdpSocket::from_std(socket.into())?;
+        Ok(Self { role, socket, kernel_drops: 0, batch: BATCH_MIN })
     }
 
     /// Hears the group on an interface.
@@ -128,41 +138,48 @@ impl DiscoverySocket {
         self.kernel_drops
     }
 
-    /// Waits until there is something to receive. Cancelling loses nothing.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+    /// Waits until there is a datagram or an error to take. Cancelling loses nothing.
+    pub(crate) async fn ready(&self) -> io::Result<Ready> {
+        self.socket.ready(Interest::READABLE | Interest::ERROR).await
     }
 
     /// Gives one batch of waiting datagrams to `take`, one by one.
-    pub(crate) fn receive(&mut self, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
-        SCRATCH.with_borrow_mut(|scratch| self.receive_into(scratch, take))
-    }
-
-    fn receive_into(&mut self, scratch: &mut Scratch, mut take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
-        let Self { role, socket, kernel_drops } = self;
-        let Scratch { headers, buffers } = scratch;
+    pub(crate) fn receive(&mut self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+        let Self { role, socket, kernel_drops, batch } = self;
+        let size = *batch;
         let outcome = socket.try_io(Interest::READABLE, || {
-            let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-                buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-            let batch = recvmmsg(socket.as_raw_fd(), headers, &mut slices, MsgFlags::MSG_DONTWAIT, None)?;
-            let mut received = 0;
-            for message in batch {
-                received += 1;
-                let arrival = Arrival::of(message.cmsgs());
+            let received = receive_batch(socket, size, buffers, |from, arrival, bytes| {
                 if let Some(dropped) = arrival.kernel_drops {
                     *kernel_drops = dropped;
                 }
-                let Some(from) = message.address.as_ref().and_then(socket_address) else { continue };
-                let bytes: &[u8] = message.iovs().next().unwrap_or_default();
                 let lane = arrival.lane(*role);
                 take(Datagram { interface: arrival.interface, from, lane, ttl: arrival.ttl, bytes });
-            }
+            })?;
+            *batch = if received < size { (size / 2).max(BATCH_MIN) } else { (size * 2).min(BATCH_MAX) };
             // A short batch emptied the queue: saying so saves the call that would find nothing.
-            if received < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            if received < size { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             other => other,
+        }
+    }
+
+    /// Takes the errors that wait, about datagrams sent by this socket, and gives those to `take` that tell of a program
+    /// that is not there.
+    pub(crate) fn take_errors(&self, mut take: impl FnMut(Unreachable)) {
+        let descriptor = self.socket.as_raw_fd();
+        let outcome = self.socket.try_io(Interest::ERROR, || {
+            for _ in 0..ERRORS_MAX {
+                error_queue::take(descriptor)?.into_iter().for_each(&mut take);
+            }
+            // There may be more: the socket stays ready.
+            Ok(())
+        });
+        if let Err(error) = outcome
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            tracing::debug!(%error, "the errors of a socket cannot be read");
         }
     }
 
@@ -172,7 +189,7 @@ impl DiscoverySocket {
         // Not through the runtime's readiness: that is learned with a delay, and the very first search must go at once.
         let descriptor = self.socket.as_raw_fd();
         let flags = MsgFlags::MSG_DONTWAIT;
-        let sent = match (from, to) {
+        let sent = without_stray_error(|| match (from, to) {
             (IpAddr::V4(from), SocketAddr::V4(to)) => {
                 let information = nix::libc::in_pktinfo {
                     ipi_ifindex: i32::try_from(interface).unwrap_or(0),
@@ -191,11 +208,48 @@ impl DiscoverySocket {
                 let control = [ControlMessage::Ipv6PacketInfo(&information)];
                 sendmsg(descriptor, &payload, &control, flags, Some(&SockaddrIn6::from(scoped)))
             }
-            (IpAddr::V4(_), SocketAddr::V6(_)) | (IpAddr::V6(_), SocketAddr::V4(_)) => {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-        };
+            (IpAddr::V4(_), SocketAddr::V6(_)) | (IpAddr::V6(_), SocketAddr::V4(_)) => Err(Errno::EINVAL),
+        });
         Ok(sent.map(drop)?)
+    }
+}
+
+/// Receives up to `size` datagrams with one system call; tells how many.
+fn receive_batch(
+    socket: &UdpSocket,
+    size: usize,
+    buffers: &mut Buffers,
+    mut take: impl FnMut(SocketAddr, &Arrival, &[u8]),
+) -> io::Result<usize> {
+    if buffers.0.len() < size {
+        buffers.0.resize(size, [0; BUFFER]);
+    }
+    let descriptor = socket.as_raw_fd();
+    without_stray_error(|| {
+        // New ones for each batch: the kernel shortens the room in them to what it used, and would cut off what follows.
+        let space = cmsg_space!(nix::libc::in6_pktinfo, nix::libc::c_int, u32);
+        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(size, Some(space));
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
+            buffers.0.iter_mut().take(size).map(|buffer| [IoSliceMut::new(buffer)]).collect();
+        let batch = recvmmsg(descriptor, &mut headers, &mut slices, MsgFlags::MSG_DONTWAIT, None)?;
+        let mut received = 0;
+        for message in batch {
+            received += 1;
+            let arrival = Arrival::of(message.cmsgs());
+            let Some(from) = message.address.as_ref().and_then(socket_address) else { continue };
+            take(from, &arrival, message.iovs().next().unwrap_or_default());
+        }
+        Ok(received)
+    })
+    .map_err(io::Error::from)
+}
+
+/// Does `operation` once more where it failed: the kernel gives an error that an ICMP message brought to whatever is done
+/// next on the socket, whichever datagram it was about. One that is about this operation comes back.
+fn without_stray_error<T>(mut operation: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    match operation() {
+        Err(error) if error != Errno::EAGAIN => operation(),
+        other => other,
     }
 }
 
@@ -203,11 +257,14 @@ fn new_socket(domain: Domain) -> io::Result<Socket> {
     let socket = Socket::new(domain, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     socket.set_reuse_address(true)?;
     // Less than asked for is no reason not to start; what is lost is counted.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    }
     Ok(socket)
 }
 
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+/// The address in the form of the standard library.
+pub(crate) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::new(address.ip(), address.port())));
     let v6 = || {
         address.as_sockaddr_in6().map(|address| {

@@ -5,8 +5,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use kimchi_peers_proto::{Datagram, Interface};
+use tokio::io::Ready;
 
-use crate::socket::DiscoverySocket;
+use crate::error_queue::Unreachable;
+use crate::socket::{Buffers, DiscoverySocket};
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +27,12 @@ pub(crate) struct Sockets {
     pub(crate) unicast_v4: Option<DiscoverySocket>,
     pub(crate) v6: Option<DiscoverySocket>,
     joined: BTreeSet<(IpAddr, u32)>,
+    buffers: Buffers,
 }
 
-/// Which socket has something to receive.
+/// Which socket has something to take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Ready {
+pub(crate) enum Which {
     GroupV4,
     UnicastV4,
     V6,
@@ -37,7 +40,7 @@ pub(crate) enum Ready {
 
 impl Sockets {
     pub(crate) fn new(listening: Listening) -> Self {
-        Self { listening, group_v4: None, unicast_v4: None, v6: None, joined: BTreeSet::new() }
+        Self { listening, group_v4: None, unicast_v4: None, v6: None, joined: BTreeSet::new(), buffers: Buffers::new() }
     }
 
     /// Opens what `interfaces` need and joins the group there. Tells what did not work; the rest works all the same.
@@ -95,23 +98,35 @@ impl Sockets {
         if group.is_ipv4() { self.group_v4.as_ref() } else { self.v6.as_ref() }
     }
 
-    /// Waits until one of the sockets has something to receive. Cancelling loses nothing.
-    pub(crate) async fn readable(&self) -> io::Result<Ready> {
+    /// Waits until one of the sockets has a datagram or an error to take. Cancelling loses nothing.
+    pub(crate) async fn ready(&self) -> io::Result<(Which, Ready)> {
         tokio::select! {
-            ready = readable(self.group_v4.as_ref()) => ready.map(|()| Ready::GroupV4),
-            ready = readable(self.unicast_v4.as_ref()) => ready.map(|()| Ready::UnicastV4),
-            ready = readable(self.v6.as_ref()) => ready.map(|()| Ready::V6),
+            ready = ready(self.group_v4.as_ref()) => ready.map(|ready| (Which::GroupV4, ready)),
+            ready = ready(self.unicast_v4.as_ref()) => ready.map(|ready| (Which::UnicastV4, ready)),
+            ready = ready(self.v6.as_ref()) => ready.map(|ready| (Which::V6, ready)),
         }
     }
 
     /// Gives one batch of waiting datagrams to `take`.
-    pub(crate) fn receive(&mut self, ready: Ready, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
-        let socket = match ready {
-            Ready::GroupV4 => &mut self.group_v4,
-            Ready::UnicastV4 => &mut self.unicast_v4,
-            Ready::V6 => &mut self.v6,
+    pub(crate) fn receive(&mut self, which: Which, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+        let socket = match which {
+            Which::GroupV4 => &mut self.group_v4,
+            Which::UnicastV4 => &mut self.unicast_v4,
+            Which::V6 => &mut self.v6,
         };
-        socket.as_mut().map_or(Ok(()), |socket| socket.receive(take))
+        socket.as_mut().map_or(Ok(()), |socket| socket.receive(&mut self.buffers, take))
+    }
+
+    /// Gives to `take` who answered a datagram by "port unreachable".
+    pub(crate) fn take_errors(&self, which: Which, take: impl FnMut(Unreachable)) {
+        let socket = match which {
+            Which::GroupV4 => &self.group_v4,
+            Which::UnicastV4 => &self.unicast_v4,
+            Which::V6 => &self.v6,
+        };
+        if let Some(socket) = socket {
+            socket.take_errors(take);
+        }
     }
 
     /// Sends one datagram.
@@ -131,9 +146,9 @@ impl Sockets {
     }
 }
 
-async fn readable(socket: Option<&DiscoverySocket>) -> io::Result<()> {
+async fn ready(socket: Option<&DiscoverySocket>) -> io::Result<Ready> {
     match socket {
-        Some(socket) => socket.readable().await,
+        Some(socket) => socket.ready().await,
         None => std::future::pending().await,
     }
 }

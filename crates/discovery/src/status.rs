@@ -24,6 +24,8 @@ pub struct Status {
     pub kernel_drops: u64,
     /// Datagrams that could not be sent.
     pub send_errors: u64,
+    /// Unicast datagrams that were answered by ICMP port unreachable.
+    pub unreachable: u64,
     /// Hosts of the network that are there, this one included.
     pub hosts: usize,
     /// Rows of the peer table, dead ones included.

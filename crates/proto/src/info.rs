@@ -85,7 +85,8 @@ pub(crate) fn unicast(text: &str) -> Option<IpAddr> {
             !address.is_multicast() && !address.is_unspecified() && address.to_ipv4_mapped().is_none()
         }
     };
-    (single_host && address.to_string() == text).then_some(address)
+    // An IPv4 address is read in one form only: four decimal numbers without leading zeros.
+    (single_host && (address.is_ipv4() || address.to_string() == text)).then_some(address)
 }
 
 /// Reads the extension.
@@ -305,4 +306,38 @@ fn integer<'de, M: MapAccess<'de>>(
         return Err(limits.refuse(DecodeError::Extension));
     }
     limits.fill(slot, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_one_form() {
+        for text in ["10.0.0.1", "192.168.255.254", "127.0.0.1", "fe80::1", "2001:db8::a"] {
+            assert_eq!(unicast(text).map(|address| address.to_string()).as_deref(), Some(text));
+        }
+        let wrong = [
+            "010.0.0.1",
+            "10.0.0.01",
+            "10.0.1",
+            "167772161",
+            "0x0a.0.0.1",
+            " 10.0.0.1",
+            "10.0.0.1 ",
+            "+10.0.0.1",
+            "0.0.0.1",
+            "224.0.0.132",
+            "255.255.255.255",
+            "FE80::1",
+            "fe80:0::1",
+            "fe80::0:1",
+            "::",
+            "::ffff:10.0.0.1",
+            "ff02::1",
+        ];
+        for text in wrong {
+            assert_eq!(unicast(text), None, "{text:?}");
+        }
+    }
 }

@@ -72,15 +72,16 @@ impl Limits {
         Ok(element)
     }
 
-    /// Measures one string; a NUL in it would end it early in another program's eyes.
+    /// Measures one string.
+    fn measure<E: serde::de::Error>(&self, text: &str, longest: usize, cause: DecodeError) -> Result<(), E> {
+        if text.len() > longest { Err(self.refuse(cause)) } else { Ok(()) }
+    }
+
+    /// Measures one string that may have had escapes; a NUL in it would end it early in another program's eyes. Without an
+    /// escape there is none: JSON has no control characters in strings.
     fn check_text<E: serde::de::Error>(&self, text: &str, longest: usize, cause: DecodeError) -> Result<(), E> {
-        if text.len() > longest {
-            Err(self.refuse(cause))
-        } else if text.contains('\0') {
-            Err(self.refuse(DecodeError::Json))
-        } else {
-            Ok(())
-        }
+        self.measure(text, longest, cause)?;
+        if text.contains('\0') { Err(self.refuse(DecodeError::Json)) } else { Ok(()) }
     }
 
     /// Puts `value` into `slot`; a slot that is taken means that the member stood twice.
@@ -133,7 +134,7 @@ impl<'de> Visitor<'de> for TextReader<'_> {
     }
 
     fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        self.limits.check_text(text, self.longest, self.cause)?;
+        self.limits.measure(text, self.longest, self.cause)?;
         Ok(Cow::Borrowed(text))
     }
 

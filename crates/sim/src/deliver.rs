@@ -238,7 +238,7 @@ impl World {
             }
             Feed::Interfaces => Some(naive.say(Kind::Search, own)),
             Feed::Tick => naive.beats(now).then(|| naive.say(Kind::Notify, own)),
-            Feed::Command(_) => None,
+            Feed::Command(_) | Feed::Unreachable(..) => None,
         };
         let wait = naive.wakes_at().map(|at| (at, Timer::Heartbeat));
         self.plan_wake(index, wait);

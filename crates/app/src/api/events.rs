@@ -14,7 +14,7 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 
 use crate::daemon::follow::Follower;
-use crate::daemon::journal::{Next, Position};
+use crate::daemon::journal::{Next, Position, Told};
 use crate::daemon::{Daemon, present};
 use crate::view::EventView;
 
@@ -52,7 +52,7 @@ async fn feed(mut follower: Follower, sender: mpsc::Sender<Event>) {
             () = sender.closed() => return,
         };
         let event = match next {
-            Next::Event(at, event) => event_of(at, &event),
+            Next::Event(at, told) => event_of(at, &told),
             Next::Resync(at) => event_of(at, &bare("resync")),
             Next::Nothing => continue,
         };
@@ -63,13 +63,12 @@ async fn feed(mut follower: Follower, sender: mpsc::Sender<Event>) {
 }
 
 /// An event that is about no peer.
-fn bare(word: &str) -> EventView {
-    EventView { event: word.to_owned(), time: present::now(), cause: None, peer: None }
+fn bare(word: &str) -> Told {
+    Told::from(&EventView { event: word.to_owned(), time: present::now(), cause: None, peer: None })
 }
 
-fn event_of(at: Position, event: &EventView) -> Event {
-    let data = serde_json::to_string(event).unwrap_or_default();
-    Event::default().id(at.to_string()).event(event.event.as_str()).data(data)
+fn event_of(at: Position, told: &Told) -> Event {
+    Event::default().id(at.to_string()).event(&*told.event).data(&*told.json)
 }
 
 struct Events(mpsc::Receiver<Event>);

@@ -43,6 +43,7 @@ impl prometheus_client::collector::Collector for Collector {
             ("datagrams_own", "Own datagrams heard back", datagrams.own),
             ("datagrams_kernel_dropped", "Datagrams the kernel dropped for want of room", datagrams.kernel_dropped),
             ("send_errors", "Datagrams that could not be sent", datagrams.send_errors),
+            ("datagrams_unreachable", "Datagrams answered by ICMP port unreachable", datagrams.unreachable),
             ("sent_bytes", "Bytes of datagrams sent", datagrams.sent_bytes),
             ("store_commits", "Transactions of the store", view.store.commits),
             ("store_failed_commits", "Transactions of the store that failed", view.store.failed_commits),

@@ -109,5 +109,6 @@ fn datagrams(status: Status) -> DatagramsView {
         own: counters.own,
         kernel_dropped: status.kernel_drops,
         send_errors: status.send_errors,
+        unreachable: status.unreachable,
     }
 }

@@ -166,7 +166,8 @@ fn free_port() -> io::Result<u16> {
 async fn print_events(mut follower: Follower) -> io::Error {
     let start = tokio::time::Instant::now();
     loop {
-        if let Next::Event(_, event) = follower.next().await
+        if let Next::Event(_, told) = follower.next().await
+            && let Ok(event) = serde_json::from_str(&told.json)
             && let Err(error) = print_event(start.elapsed(), &event)
         {
             return error;

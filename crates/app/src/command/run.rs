@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::api::{self, Listener};
 use crate::cli::{Connection, RunArguments};
 use crate::daemon::follow::Follower;
-use crate::daemon::journal::Next;
+use crate::daemon::journal::{Next, Told};
 use crate::daemon::{self, Daemon, Placement};
 use crate::failure::Failure;
 use crate::logging;
@@ -34,7 +34,8 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     let listeners = open_api(&daemon, &loaded.settings).await?;
     let start = daemon.registry().journal.end();
     if arguments.events {
-        print_line(&EventView { event: "ready".to_owned(), time: daemon::present::now(), cause: None, peer: None });
+        let ready = EventView { event: "ready".to_owned(), time: daemon::present::now(), cause: None, peer: None };
+        print_line(&Told::from(&ready));
         tokio::spawn(print_events(Follower::after(Arc::clone(&daemon), start)));
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&daemon), sources));
@@ -107,17 +108,16 @@ fn notify(states: &[NotifyState<'_>]) {
 /// Prints what the journal gets.
 async fn print_events(mut follower: Follower) {
     loop {
-        if let Next::Event(_, event) = follower.next().await {
-            print_line(&event);
+        if let Next::Event(_, told) = follower.next().await {
+            print_line(&told);
         }
     }
 }
 
-fn print_line(event: &EventView) {
-    let line = serde_json::to_string(event).unwrap_or_default();
+fn print_line(told: &Told) {
     let mut out = io::stdout().lock();
     // A reader that went away is no reason to stop discovery.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", told.json).and_then(|()| out.flush());
 }
 
 /// Takes over the changed settings, all or none.

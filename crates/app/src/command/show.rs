@@ -76,7 +76,7 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     page.entry("origin", peer.origin.as_str());
     page.entry("trust", peer.trust.as_str());
     page.entry("since", &dated(&peer.state_since, now));
-    page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "never".to_owned(), |time| dated(time, now)));
+    page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "not yet".to_owned(), |time| dated(time, now)));
     page.entry("first seen", &dated(&peer.first_seen, now));
     page.entry("round trip", &peer.rtt_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default());
     page.entry("certificate", &detail.certificate.as_ref().map(|hash| format!("SHA-256 {hash}")).unwrap_or_default());

@@ -82,6 +82,7 @@ fn datagrams(page: &mut Page, datagrams: &DatagramsView) {
     }
     page.entry("kernel drops", &unless_none(datagrams.kernel_dropped));
     page.entry("send errors", &unless_none(datagrams.send_errors));
+    page.entry("port unreachable", &unless_none(datagrams.unreachable));
 }
 
 /// The sum, and what it consists of.
@@ -152,6 +153,7 @@ pub(crate) mod tests {
                 own: 9,
                 kernel_dropped: 0,
                 send_errors: 0,
+                unreachable: 0,
             },
             store: StoreView { pending: 0, commits: 7, failed_commits: 1, database_bytes: 4096 },
         }

@@ -16,6 +16,7 @@ pub(crate) mod remotes;
 pub(crate) mod rows;
 pub(crate) mod token;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -26,7 +27,8 @@ use kimchi_peers::remote::{
     Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState,
 };
 use kimchi_peers::{
-    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, Identity, InvalidHostName, Profile, StartError,
+    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, Identity, InvalidHostName, Peer, PeerKey, Profile,
+    StartError,
 };
 use thiserror::Error;
 
@@ -220,12 +222,10 @@ fn discovery_config(settings: &Settings, key: &HostKey, placement: Placement) ->
     })
 }
 
-async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> Vec<(kimchi_peers::Peer, StoredPeer)> {
-    let mut peers = discovery.peers().await.unwrap_or_default();
-    let row = |stored: StoredPeer| {
-        let index = peers.iter().position(|peer| peer.key.to_string() == stored.key)?;
-        Some((peers.swap_remove(index), stored))
-    };
+async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> Vec<(Peer, StoredPeer)> {
+    let known = discovery.peers().await.unwrap_or_default();
+    let mut peers: BTreeMap<PeerKey, Peer> = known.into_iter().map(|peer| (peer.key.clone(), peer)).collect();
+    let row = |stored: StoredPeer| Some((peers.remove(&stored.key.parse().ok()?)?, stored));
     stored.into_iter().filter_map(row).collect()
 }
 

@@ -8,7 +8,11 @@ use crate::daemon::present;
 use crate::daemon::rows::LocalRow;
 use crate::store::StoredPeer;
 
-/// What the store keeps of a local peer.
+/// What the store keeps as the time of hearing of a peer that was never heard itself.
+const NEVER: i64 = 0;
+
+/// What the store keeps of a local peer. Epoch and number of one that others told of stay 0: only its own word counts, so
+/// that whatever it says in a later run is newer than what somebody said of it.
 pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
     let peer = &row.peer;
     // What is not confirmed yet is kept as it was.
@@ -28,7 +32,7 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
         state: state.as_str().to_owned(),
         reason: reason.map(|reason| reason.as_str().to_owned()),
         first_seen: row.first_seen,
-        last_seen: row.last_seen,
+        last_seen: row.last_seen.unwrap_or(NEVER),
         state_since: row.state_since,
         facts: present::facts(&peer.facts),
         interface: None,
@@ -70,6 +74,11 @@ fn facts(texts: &BTreeMap<String, String>) -> Facts {
         hypervisor: fact("hypervisor"),
     };
     set.into()
+}
+
+/// When a kept peer was heard last; `None` if it was only told of.
+pub(crate) fn last_seen(stored: &StoredPeer) -> Option<i64> {
+    (stored.last_seen != NEVER).then_some(stored.last_seen)
 }
 
 /// Whether a kept row says that the peer was there.

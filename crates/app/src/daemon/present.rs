@@ -26,7 +26,7 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
         reason: reason(peer),
         trust: if peer.conflict.is_some() { Trust::Conflict } else { Trust::Unsigned },
         first_seen: rfc3339(from_unix_milliseconds(row.first_seen)),
-        last_seen: Some(rfc3339(from_unix_milliseconds(row.last_seen))),
+        last_seen: row.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
         state_since: rfc3339(from_unix_milliseconds(row.state_since)),
         rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
         facts: facts(&peer.facts),

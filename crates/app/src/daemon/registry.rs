@@ -34,7 +34,8 @@ impl Registry {
     /// The registry of a new run, with what the last one kept.
     pub(crate) fn new(run: u64, locals: Vec<(Peer, StoredPeer)>, remotes: Vec<RemoteRow>) -> Self {
         let local = |(peer, stored): (Peer, StoredPeer)| {
-            let StoredPeer { first_seen, last_seen, state_since, .. } = stored;
+            let StoredPeer { first_seen, state_since, .. } = stored;
+            let last_seen = persist::last_seen(&stored);
             (peer.key.clone(), LocalRow { peer, first_seen, last_seen, state_since })
         };
         Self {
@@ -87,7 +88,7 @@ impl Registry {
             first_seen: before.map_or(now, |row| row.first_seen),
             last_seen: peer
                 .last_heard
-                .map_or_else(|| before.map_or(now, |row| row.last_seen), |at| unix_milliseconds(wall_clock(at))),
+                .map_or_else(|| before.and_then(|row| row.last_seen), |at| Some(unix_milliseconds(wall_clock(at)))),
             state_since,
             peer,
         };
@@ -116,7 +117,7 @@ impl Registry {
             // The wall clock's own error moves the result a little; only a new hearing counts.
             if row.peer.last_heard != Some(at) {
                 row.peer.last_heard = Some(at);
-                row.last_seen = last_seen;
+                row.last_seen = Some(last_seen);
                 changed.push(persist::stored(row));
             }
         }
@@ -204,7 +205,7 @@ impl Registry {
 
     fn announce(&mut self, event: &str, cause: Option<&str>, peer: PeerView) {
         let cause = cause.map(str::to_owned);
-        self.journal.append(EventView { event: event.to_owned(), time: present::now(), cause, peer: Some(peer) });
+        self.journal.append(&EventView { event: event.to_owned(), time: present::now(), cause, peer: Some(peer) });
     }
 }
 

@@ -12,7 +12,8 @@ use crate::store::StoredRemote;
 pub(crate) struct LocalRow {
     pub(crate) peer: Peer,
     pub(crate) first_seen: i64,
-    pub(crate) last_seen: i64,
+    /// `None` for a peer that others told of and that was never heard itself.
+    pub(crate) last_seen: Option<i64>,
     pub(crate) state_since: i64,
 }
 

@@ -8,6 +8,7 @@ pub(crate) fn plain(label: &str) -> Cow<'_, str> {
         "search" => "searched",
         "notify" => "announced",
         "quit" | "left" => "said goodbye",
+        "told" => "told of by another peer",
         "silence" | "silent" => "silent",
         "no_answer" | "lost" => "did not answer",
         "not_heard_since_start" => "not heard since start",
@@ -46,7 +47,9 @@ mod tests {
         assert_eq!(plain("quit"), plain("left"));
         assert_eq!(plain("no_answer"), plain("lost"));
         assert_eq!(plain("silence"), plain("silent"));
-        for cause in [Cause::NotHeardSinceStart, Cause::NameConflict, Cause::ConflictEnded, Cause::AddressGone] {
+        for cause in
+            [Cause::Told, Cause::NotHeardSinceStart, Cause::NameConflict, Cause::ConflictEnded, Cause::AddressGone]
+        {
             assert!(matches!(plain(cause.as_str()), Cow::Borrowed(words) if words != cause.as_str()), "{cause:?}");
         }
         assert_eq!(plain("of_a_newer_version"), "of a newer version");

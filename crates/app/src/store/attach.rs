@@ -46,6 +46,11 @@ pub(super) fn attach(directory: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Whether there is no database.
+pub(super) fn is_missing(directory: &Path) -> bool {
+    fs::metadata(directory.join(FILE)).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// Opens the database for reading alone, as far as that goes without writing anything.
 pub(super) fn read_only(directory: &Path) -> Option<Connection> {
     let path = directory.join(FILE);

@@ -109,9 +109,11 @@ fn open_lock(directory: &Path) -> io::Result<File> {
 }
 
 fn write_pid(mut file: &File) -> io::Result<()> {
-    file.set_len(0)?;
+    // In one width, so that nothing has to be cut off: a change of length is a transaction of the file system.
+    let line = format!("{:<10}\n", std::process::id());
     file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+    file.write_all(line.as_bytes())?;
+    if file.metadata()?.len() == line.len() as u64 { Ok(()) } else { file.set_len(line.len() as u64) }
 }
 
 fn read_pid(directory: &Path) -> Option<u32> {

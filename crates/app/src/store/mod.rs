@@ -15,6 +15,7 @@ mod attach;
 mod checksum;
 mod clock;
 mod contents;
+mod epoch_file;
 mod fault;
 mod history;
 mod lock;
@@ -79,7 +80,10 @@ impl Store {
     pub(crate) fn open(directory: &StateDirectory) -> Result<(Self, Loaded), StoreError> {
         let (opened, loaded) = open::open(directory.path());
         let health = loaded.remotes.iter().cloned().map(RemoteHealth::from);
-        let pending = Pending::new(opened.newest_entry, &loaded.peers, health);
+        let mut pending = Pending::new(opened.newest_entry, &loaded.peers, health);
+        if opened.unsaved {
+            pending.begin_run(std::time::Instant::now());
+        }
         let status = StoreStatus {
             degraded: loaded.degraded.clone(),
             database_bytes: attach::size(directory.path()),

@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::attach;
 use super::clock;
 use super::contents::Contents;
+use super::epoch_file;
 use super::fault::Fault;
 use super::peers;
 use super::record::Loaded;
@@ -25,20 +26,31 @@ pub(super) struct Opened {
     pub(super) generation: i64,
     /// Sequence of the newest history entry.
     pub(super) newest_entry: i64,
+    /// The database lacks the epoch; it is to be written with the first transaction.
+    pub(super) unsaved: bool,
 }
 
 /// Opens the store of `directory`. Never fails: what cannot be read or written is told in the result.
 ///
-/// The new epoch is in the database, synced, when this returns, unless there is a fault. It is the greatest of what the
-/// database knows plus one, what remotes.json knows plus one, and the Unix time in seconds; so it grows even if the
-/// database is lost, and if both are lost it grows unless the clock was set back as well.
+/// The new epoch is on the disk when this returns, in a file of its own or in the database, unless there is a fault. It is
+/// the greatest of what that file, the database and remotes.json know, plus one, and the Unix time in seconds; so it grows
+/// even if the database is lost, and if all are lost it grows unless the clock was set back as well.
+///
+/// The first search waits for this, so nothing is written beyond that as long as nothing needs repair, and a database that
+/// does not exist is made later, by the writer.
 pub(super) fn open(directory: &Path) -> (Opened, Loaded) {
     let file = remotes_file::read(directory);
-    let mut opening = Opening { directory, notices: Vec::new(), fault: None, rebuilt: false };
+    if matches!(file, Found::Missing)
+        && attach::is_missing(directory)
+        && let Some(begun) = begin_afresh(directory)
+    {
+        return begun;
+    }
+    let mut opening = Opening { directory, notices: Vec::new(), fault: None, rebuilt: false, unsaved: false };
     let (mut connection, contents) = opening.obtain();
     let choice = choose(&contents, opening.rebuilt, &file);
     opening.notices.extend(choice.notices.iter().cloned());
-    let epoch = next_epoch(&contents, &file);
+    let epoch = next_epoch(directory, &contents, &file);
     opening.persist(&mut connection, &contents, &choice, epoch);
     opening.tell_damaged_rows(&contents);
     if choice.keep_file && opening.fault.is_none() {
@@ -52,7 +64,15 @@ pub(super) fn open(directory: &Path) -> (Opened, Loaded) {
         degraded: opening.fault.as_ref().map(|fault| fault.sentence(directory)),
     };
     let (generation, newest_entry) = (choice.generation, contents.newest_entry);
-    (Opened { connection, fault: opening.fault, generation, newest_entry }, loaded)
+    (Opened { connection, fault: opening.fault, generation, newest_entry, unsaved: opening.unsaved }, loaded)
+}
+
+/// The first run in a directory: there is nothing to read. `None` where not even the epoch can be kept.
+fn begin_afresh(directory: &Path) -> Option<(Opened, Loaded)> {
+    let epoch = next_epoch(directory, &Contents::default(), &Found::Missing);
+    epoch_file::keep(directory, epoch).ok()?;
+    let opened = Opened { connection: None, fault: None, generation: 0, newest_entry: 0, unsaved: true };
+    Some((opened, Loaded { epoch, ..Loaded::default() }))
 }
 
 struct Opening<'a> {
@@ -60,6 +80,7 @@ struct Opening<'a> {
     notices: Vec<String>,
     fault: Option<Fault>,
     rebuilt: bool,
+    unsaved: bool,
 }
 
 impl Opening<'_> {
@@ -109,8 +130,22 @@ impl Opening<'_> {
         }
     }
 
-    /// Writes the repairs and the new epoch in one transaction. Damage met only now leads to one rebuild.
+    /// Makes the new epoch durable, and writes the repairs if there are any.
     fn persist(&mut self, connection: &mut Option<Connection>, contents: &Contents, choice: &Choice, epoch: u64) {
+        let kept = epoch_file::keep(self.directory, epoch).is_ok();
+        let intact = !self.rebuilt && contents.peers.damaged == 0;
+        let same_list = contents.complete_list().is_some_and(|(list, _)| list == choice.list);
+        // Whether another program holds the database shows without writing anything.
+        let free =
+            |connection: &mut Connection| connection.transaction_with_behavior(TransactionBehavior::Immediate).is_ok();
+        self.unsaved = kept && intact && same_list && self.fault.is_none() && connection.as_mut().is_some_and(free);
+        if !self.unsaved {
+            self.repair(connection, contents, choice, epoch);
+        }
+    }
+
+    /// Writes the repairs and the new epoch in one transaction. Damage met only now leads to one rebuild.
+    fn repair(&mut self, connection: &mut Option<Connection>, contents: &Contents, choice: &Choice, epoch: u64) {
         for _ in 0..2 {
             let Some(writable) = connection.as_mut().filter(|_| self.fault.is_none()) else { return };
             let all_peers = self.rebuilt || contents.peers.damaged > 0;
@@ -163,11 +198,11 @@ fn begin_run(
     transaction.commit()
 }
 
-fn next_epoch(contents: &Contents, file: &Found) -> u64 {
+fn next_epoch(directory: &Path, contents: &Contents, file: &Found) -> u64 {
     let in_file = match file {
         Found::Intact(document) => Some(document.epoch),
         Found::Missing | Found::Doubtful(_) | Found::Unreadable(_) => None,
     };
-    let stored = contents.settings.epoch.max(in_file);
+    let stored = contents.settings.epoch.max(in_file).max(epoch_file::read(directory));
     stored.map_or(0, |epoch| epoch.saturating_add(1)).max(clock::unix_seconds())
 }

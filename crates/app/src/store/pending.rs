@@ -9,6 +9,8 @@ use super::record::{HistoryEntry, RemoteHealth, StoredPeer};
 
 /// Changes of one burst are gathered for this long before the first commit.
 const GATHER: Duration = Duration::from_millis(200);
+/// The first commit of a run waits for this long in addition: who starts finds everybody at once, and many may start at once.
+const START: Duration = Duration::from_millis(800);
 /// From one commit to the next at the earliest.
 const BETWEEN_COMMITS: Duration = Duration::from_secs(1);
 /// Rows of which only the times changed wait for this long.
@@ -82,6 +84,11 @@ impl Pending {
             pending.known.insert(key, content);
         }
         pending
+    }
+
+    /// Lets the first commit of a run be due in a second, with whatever there is to be written by then.
+    pub(super) fn begin_run(&mut self, now: Instant) {
+        self.urgent_since = Some(now + START);
     }
 
     /// Lets a peer's row wait.

@@ -29,7 +29,7 @@ pub(crate) struct StoredPeer {
     pub(crate) reason: Option<String>,
     /// When it was first heard of.
     pub(crate) first_seen: i64,
-    /// When it was last heard of. A change of this alone is written lazily.
+    /// When it was last heard; 0 for never, if others told of it. A change of this alone is written lazily.
     pub(crate) last_seen: i64,
     /// When it entered its state.
     pub(crate) state_since: i64,

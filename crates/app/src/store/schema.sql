@@ -19,7 +19,7 @@ CREATE TABLE peer (
     key         TEXT    NOT NULL PRIMARY KEY, -- identity of the peer, or "name@address" of one that has none
     name        TEXT    NOT NULL,
     identity    TEXT,             -- public key in base64url; empty for a peer that does not sign
-    epoch       INTEGER NOT NULL, -- number of the peer's run (values from 2^63 on are shown negative)
+    epoch       INTEGER NOT NULL, -- number of the peer's run (values from 2^63 on are shown negative); 0: not heard itself
     sequence    INTEGER NOT NULL, -- number of its last packet in that run
     addresses   TEXT    NOT NULL, -- JSON list of IP addresses
     http_port   INTEGER NOT NULL, -- 0: none
@@ -27,7 +27,7 @@ CREATE TABLE peer (
     state       TEXT    NOT NULL, -- up, suspect, down or unknown
     reason      TEXT,             -- why it is in that state
     first_seen  INTEGER NOT NULL,
-    last_seen   INTEGER NOT NULL, -- written at most once a minute
+    last_seen   INTEGER NOT NULL, -- written at most once a minute; 0: never, others told of it
     state_since INTEGER NOT NULL,
     facts       TEXT    NOT NULL, -- JSON object of what the peer says about itself
     interface   TEXT,             -- network interface of this host it was heard on

@@ -56,7 +56,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Takes over what was opened.
     pub(super) fn new(shared: Arc<Shared>, directory: StateDirectory, opened: Opened, loaded: &Loaded) -> Self {
-        let Opened { connection, fault, generation, newest_entry: _ } = opened;
+        let Opened { connection, fault, generation, newest_entry: _, unsaved } = opened;
         Self {
             shared,
             directory,
@@ -64,7 +64,7 @@ impl Writer {
             list: loaded.remotes.iter().map(|remote| (remote.key.clone(), remote.clone())).collect(),
             generation,
             epoch: loaded.epoch,
-            unsaved: fault.is_some(),
+            unsaved: unsaved || fault.is_some(),
             file_stale: true,
             retry_at: fault.is_some().then(|| Instant::now() + RETRY_AFTER),
             fault,
@@ -74,8 +74,9 @@ impl Writer {
 
     /// Works until the store is closed, then lets go of the database and tells `done`.
     pub(super) fn run(mut self, done: &watch::Sender<bool>) {
-        // Not part of the opening, for the start of the daemon need not wait for it.
-        if self.fault.is_none() {
+        // Not part of the opening, for the start of the daemon need not wait for it. With something unsaved it follows the
+        // first commit.
+        if self.fault.is_none() && !self.unsaved {
             self.write_file();
         }
         loop {
@@ -131,6 +132,10 @@ impl Writer {
     /// has committed nothing has happened, and afterwards only the renaming can fail, which is then undone.
     fn change_list(&mut self, change: Change) -> Result<(), StoreError> {
         self.make_writable().map_err(|fault| self.refuse(fault))?;
+        if self.file_stale {
+            // Before the list grows: a file that is missing beside a list would look lost.
+            self.write_file();
+        }
         let list = change.applied_to(&self.list);
         let staged = self.stage(&list).map_err(|fault| self.refuse(fault))?;
         self.commit_list(&change, list).map_err(|fault| self.refuse(fault))?;
@@ -336,7 +341,7 @@ impl Writer {
     }
 
     fn finish(&mut self, batch: Batch) {
-        if !batch.is_empty() || self.fault.is_some() {
+        if !batch.is_empty() || self.fault.is_some() || self.unsaved {
             self.commit(batch);
         }
         if let Some(connection) = self.connection.take().filter(|_| self.fault.is_none()) {

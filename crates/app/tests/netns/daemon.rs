@@ -23,6 +23,7 @@ pub(crate) struct Peer {
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     pub(crate) origin: String,
+    pub(crate) last_seen: Option<String>,
 }
 
 impl Peer {
@@ -40,6 +41,7 @@ impl Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) name: String,
+    pub(crate) cause: Option<String>,
     pub(crate) at: Instant,
     pub(crate) peer: Option<Peer>,
 }
@@ -150,6 +152,11 @@ impl<'a> Daemon<'a> {
         self.running.kill();
     }
 
+    /// Sends it a signal such as "STOP" and does not wait.
+    pub(crate) fn signal(&self, signal: &str) {
+        self.running.signal(signal);
+    }
+
     /// SIGTERM, as the service manager sends it; waits for the end.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.running.terminate()
@@ -171,16 +178,17 @@ fn state_directory(host: &Host) -> String {
 }
 
 fn event(line: &Line) -> Event {
-    let (name, peer) = parse(&line.text);
-    Event { name, at: line.at, peer }
+    let (name, cause, peer) = parse(&line.text);
+    Event { name, cause, at: line.at, peer }
 }
 
-fn parse(line: &str) -> (String, Option<Peer>) {
+fn parse(line: &str) -> (String, Option<String>, Option<Peer>) {
     let members: Value =
         serde_json::from_str(line).unwrap_or_else(|error| panic!("--events printed {line:?}: {error}"));
     let name = members["event"].as_str().unwrap_or_default().to_owned();
     let peer = members.get("peer").filter(|peer| !peer.is_null()).cloned();
-    (name, peer.map(|peer| serde_json::from_value(peer).expect("a PEER")))
+    let cause = members.get("cause").and_then(Value::as_str).map(str::to_owned);
+    (name, cause, peer.map(|peer| serde_json::from_value(peer).expect("a PEER")))
 }
 
 /// Waits until each of the daemons lists all the others.

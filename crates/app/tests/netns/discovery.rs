@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::base_peer::BasePeer;
-use super::daemon::{Daemon, wait_all_listed};
+use super::daemon::{Daemon, cli, wait_all_listed};
+use super::frame;
 use super::inside;
 use super::lan::Lan;
+use super::sender::Sender;
 use super::wait::{seconds, until};
 
 #[test]
@@ -151,4 +153,79 @@ fn a_host_whose_cable_is_cut_is_lost_to_the_others_and_comes_back() {
         lan.set_cable(&hosts[2], "eth0", true);
         wait_all_listed(seconds(35), &daemons);
     });
+}
+
+#[test]
+fn a_search_without_a_daemon_lists_everybody_and_is_listed_by_nobody() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts: Vec<_> = (1..=6).map(|number| lan.host(number)).collect();
+        let daemons: Vec<Daemon<'_>> = hosts[..5].iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let said = cli(&hosts[5], &["search", "--wait", "1s", "--interface", "eth0", "-o", "names"]);
+        let found: BTreeSet<String> = String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect();
+        let all: BTreeSet<String> = daemons.iter().map(|daemon| daemon.name().to_owned()).collect();
+        assert_eq!(found, all, "{}", String::from_utf8_lossy(&said.stderr));
+        for daemon in &daemons {
+            assert_eq!(daemon.peers().len(), 4, "{} lists who only asked", daemon.name());
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_was_told_of_is_up_but_not_seen_and_outlives_a_restart() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts: Vec<_> = (1..=6).map(|number| lan.host(number)).collect();
+        let daemons: Vec<Daemon<'_>> = hosts[..5].iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let names: Vec<&str> = daemons.iter().map(Daemon::name).collect();
+        let mut newcomer = Daemon::start(&hosts[5]);
+        newcomer.wait_names(seconds(10), &names);
+        let events = newcomer.events_since(0);
+        let told: Vec<_> = events.iter().filter(|event| event.cause.as_deref() == Some("told")).collect();
+        assert!(!told.is_empty(), "one answered and told of the others: {events:?}");
+        for event in told {
+            let row = event.peer.as_ref().expect("a peer");
+            assert_eq!((event.name.as_str(), row.state.as_str(), &row.last_seen), ("up", "up", &None), "{event:?}");
+        }
+        assert!(newcomer.terminate().success());
+        let restarted = Daemon::start(&hosts[5]);
+        restarted.wait_names(seconds(10), &names);
+        assert!(restarted.peers().iter().all(|row| row.state == "up"), "{:?}", restarted.peers());
+    });
+}
+
+#[test]
+fn a_host_whose_program_is_gone_is_told_by_its_kernel() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2)];
+        let mut daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let mut victim = daemons.pop().expect("two daemons");
+        let survivor = &daemons[0];
+        assert_eq!(unreachable(survivor), 0);
+        victim.kill();
+        // Whatever asks in the name of the dead host is answered to its port, where nobody listens.
+        let question = frame::directed_search(&lan.address(2));
+        let sender = Sender::new(&hosts[1], "eth0").to(&lan.address(1)).time_to_live(255);
+        until(seconds(30), "ICMP is counted", || {
+            sender.clone().send(std::slice::from_ref(&question));
+            unreachable(survivor) > 0
+        });
+        assert!(survivor.fetch("/metrics").contains("\nkimchi_peers_datagrams_unreachable_total "));
+        // The socket goes on: a host that comes after the errors is heard, and so is its goodbye.
+        let mark = survivor.mark();
+        let mut back = Daemon::start(&hosts[1]);
+        survivor.wait_names(seconds(10), &[back.name()]);
+        assert!(back.terminate().success());
+        survivor.wait_event(seconds(10), mark, "down", victim.name());
+    });
+}
+
+/// How many datagrams were answered by "port unreachable".
+fn unreachable(daemon: &Daemon<'_>) -> u64 {
+    let status: serde_json::Value = serde_json::from_str(&daemon.fetch("/v1/status")).expect("JSON");
+    status["datagrams"]["unreachable"].as_u64().expect("a number")
 }

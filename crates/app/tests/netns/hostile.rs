@@ -218,3 +218,25 @@ fn assert_sparing_log(lines: &[Line]) {
     let talkative: Vec<_> = kinds.iter().filter(|(_, count)| **count > 2).collect();
     assert!(talkative.is_empty() && lines.len() <= 40, "{} lines, often these: {talkative:?}", lines.len());
 }
+
+#[test]
+fn a_flood_that_the_kernel_had_to_drop_leaves_nobody_deaf() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let [first, second, attacker] = [lan.host(1), lan.host(2), lan.host(ATTACKER)];
+        let daemon = Daemon::start(&first);
+        daemon.signal("STOP");
+        // More than the greatest receive buffer holds.
+        Sender::new(&attacker, "eth0").repeat(12_000, 0.0).send(&[vec![b'x'; 1200]]);
+        daemon.signal("CONT");
+        let late = Daemon::start(&second);
+        daemon.wait_names(seconds(10), &[late.name()]);
+        // What is received after the drops tells how many there were.
+        until(seconds(20), "the drops are counted", || kernel_drops(&daemon) > 0);
+    });
+}
+
+fn kernel_drops(daemon: &Daemon<'_>) -> u64 {
+    let status: serde_json::Value = serde_json::from_str(&daemon.fetch("/v1/status")).expect("JSON");
+    status["datagrams"]["kernel_dropped"].as_u64().expect("a number")
+}

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -61,7 +61,8 @@ pub(super) struct Checker {
     policy: Policy,
     resolver: Resolver,
     connections: Lanes,
-    tls: Result<Arc<rustls::ClientConfig>, String>,
+    /// Made for the first check: it costs a start half a millisecond, and most hosts have no remote peer.
+    tls: OnceLock<Result<Arc<rustls::ClientConfig>, String>>,
     connect_limit: Duration,
     handshake_limit: Duration,
 }
@@ -72,7 +73,7 @@ impl Checker {
             policy: config.policy,
             resolver: Resolver::new(lookup, config.lookup_threads, config.resolve_limit),
             connections: Lanes::new(config.connections),
-            tls: certificate::client_config().map_err(|error| error.to_string()),
+            tls: OnceLock::new(),
             connect_limit: config.connect_limit,
             handshake_limit: config.handshake_limit,
         }
@@ -100,7 +101,8 @@ impl Checker {
     }
 
     async fn reach(&self, host: &Host, addresses: Vec<SocketAddr>) -> Result<Reached, CheckFailure> {
-        let config = self.tls.clone().map_err(CheckFailure::Local)?;
+        let made = self.tls.get_or_init(|| certificate::client_config().map_err(|error| error.to_string()));
+        let config = made.clone().map_err(CheckFailure::Local)?;
         let connected = timeout(self.connect_limit, connect(addresses)).await;
         let connection = connected.unwrap_or(Err(CheckFailure::TimedOut { phase: Phase::Connect }))?;
         let start = Instant::now();

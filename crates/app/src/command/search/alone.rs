@@ -71,7 +71,7 @@ fn no_interface(status: &Status) -> Failure {
 
 fn view(peer: Peer) -> PeerView {
     let since = unix_milliseconds(wall_clock(peer.state_since));
-    let last_seen = peer.last_heard.map_or(since, |at| unix_milliseconds(wall_clock(at)));
+    let last_seen = peer.last_heard.map(|at| unix_milliseconds(wall_clock(at)));
     present::local(&LocalRow { peer, first_seen: since, last_seen, state_since: since })
 }
 
