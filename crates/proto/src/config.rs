@@ -55,7 +55,8 @@ pub struct Config {
     /// Time from the first missed try until the suspicion is multicast.
     pub suspect_after: Duration,
     /// Time from the first missed try to the verdict, where fewer than a quarter of all datagrams are lost; up to twice
-    /// that on worse links. The last suspicion goes out 200 ms before it: a peer that was deaf for two seconds hears it.
+    /// that on worse links. The last suspicion goes out 200 ms before it: a peer that was deaf for two seconds
+    /// hears it, also if one probe was lost just before.
     pub verdict_after: Duration,
     /// How long a peer must have been silent before a verdict over it is believed by a host that heard it itself.
     pub verdict_doubt: Duration,
@@ -108,11 +109,11 @@ impl Default for Config {
             probe_tries: 12,
             probe_interval: Duration::from_millis(250),
             watch: true,
-            watch_interval: Duration::from_millis(950),
+            watch_interval: Duration::from_millis(870),
             watch_silence: Duration::from_millis(1300),
             try_interval: Duration::from_millis(100),
             suspect_after: Duration::from_millis(1200),
-            verdict_after: Duration::from_millis(2210),
+            verdict_after: Duration::from_millis(2300),
             verdict_doubt: Duration::from_millis(1400),
             refused_after: Duration::from_millis(300),
             lost_search: Duration::from_secs(3),

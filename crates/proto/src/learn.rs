@@ -131,6 +131,7 @@ impl Node {
         self.table.schedule(key, first_check);
         self.emit_peer(key, Change::Up, cause);
         if returns {
+            self.count_return(now, key);
             self.look_for_lost_base_peers(now);
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Ring {
     pub(crate) doubts: BTreeMap<PeerId, Doubt>,
     pub(crate) health: Health,
     pub(crate) refutations: TokenBucket,
+    /// How many lost peers came back lately, and since when.
+    pub(crate) returns: (Instant, u32),
     /// When this host last announced itself because a lost peer is back.
     pub(crate) told_of_return: Option<Instant>,
 }
@@ -64,6 +66,7 @@ impl Default for Ring {
             doubts: BTreeMap::new(),
             health: Health::default(),
             refutations: TokenBucket::new(REFUTATIONS),
+            returns: (Instant::ZERO, 0),
             told_of_return: None,
         }
     }

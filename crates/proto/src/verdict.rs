@@ -27,6 +27,10 @@ const COPIES_WITHIN: Duration = Duration::from_millis(300);
 const HEARD_JUST_NOW: Duration = Duration::from_secs(3);
 /// Who missed every suspicion gives the peer so much time to contradict the verdict.
 const UNWARNED: Duration = Duration::from_millis(400);
+/// Who misses more than so many rows of this host did not hear of them yet; fewer may be dead.
+const MISSING_MAX: usize = 3;
+/// So many lost peers that come back at once, and were not restarted, mean that the network fell apart.
+const RETURNS: u32 = 3;
 /// Shortest time between two announcements because lost peers are back, and the spread of each.
 const RETURN_INTERVAL: Duration = Duration::from_secs(2);
 const RETURN_SPREAD: Duration = Duration::from_millis(50);
@@ -142,7 +146,8 @@ impl Node {
         };
         let missing: Vec<PeerId> =
             self.table.range(range).filter(missing).filter_map(|peer| peer.key.id().copied()).collect();
-        for id in missing {
+        let few = missing.len() <= MISSING_MAX;
+        for id in missing.into_iter().filter(|_| few) {
             self.miss(now, interface, &id, now);
         }
         self.plan_watch(now, interface);
@@ -186,6 +191,29 @@ impl Node {
         let Some(extension) = &info.extension else { return false };
         let peer = self.table.get(&PeerKey::Identity(extension.id));
         peer.is_some_and(|peer| peer.reason == Some(Reason::Lost))
+    }
+
+    /// A lost peer is heard again. Where several come back that were not restarted, the network was cut: those on the other
+    /// side have lost this host as well, and one that was told of them by others may never be searched for.
+    pub(crate) fn count_return(&mut self, now: Instant, key: &PeerKey) {
+        let Some(peer) = self.table.get(key) else { return };
+        let restarted = peer.epoch_since == now;
+        let interfaces: Vec<u32> = peer.marks.iter().map(|mark| mark.interface).collect();
+        if restarted || self.config.observer {
+            return;
+        }
+        let pause = self.config.answer_jitter(self.hosts()).max(RETURN_SPREAD).mul_f64(self.random.f64());
+        for interface in interfaces {
+            let Some(link) = self.links.get_mut(&interface) else { continue };
+            let (since, count) = link.ring.returns;
+            let fresh = now.since(since) < RETURN_INTERVAL;
+            link.ring.returns = if fresh { (since, count + 1) } else { (now, 1) };
+            let told = link.ring.told_of_return.is_some_and(|at| now.since(at) < RETURN_INTERVAL);
+            if link.ring.returns.1 >= RETURNS && !told {
+                link.ring.told_of_return = Some(now);
+                link.timers.set_earlier(Timer::Announce, now + pause);
+            }
+        }
     }
 
     /// A lost peer spoke to this host alone, so the network that fell apart is one again: this host announces itself, for

@@ -223,10 +223,11 @@ fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
     }
 }
 
-/// Whether a lost peer spoke to this host alone, so that it has reason to tell all.
+/// Whether a peer that was lost is heard again, so that this host may have reason to tell all; it has only where the peer
+/// spoke to it alone, or where it is one of several.
 fn brings_back(step: &Step<'_>, packet: &Packet) -> bool {
     let up = |output: &Output| matches!(output, Output::Event(Event::Peer { change: Change::Up, peer, .. }) if peer.addresses().contains(&packet.from.ip()));
-    !packet.to.ip().is_multicast() && step.outputs.iter().any(up)
+    step.outputs.iter().any(up)
 }
 
 /// Hearing a `notify` makes nobody speak to others: neither at once nor by an answer planned for later. What it may cause
