@@ -141,7 +141,9 @@ fn draw_line(svg: &mut String, number: usize, line: &Line, (across, up): (&Scale
     };
     let points: Vec<(f64, f64)> = line.points.iter().filter_map(place).collect();
     let texts: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    let _ = write!(svg, r#"<polyline class="line" stroke="{colour}" points="{}"/>"#, texts.join(" "));
+    // The second line is dashed, so that the first is seen under it where they are the same.
+    let dash = if number == 1 { r#" stroke-dasharray="7 7""# } else { "" };
+    let _ = write!(svg, r#"<polyline class="line" stroke="{colour}"{dash} points="{}"/>"#, texts.join(" "));
     // Few points are measurements of their own; many are one curve.
     if points.len() <= 12 {
         for (x, y) in &points {
