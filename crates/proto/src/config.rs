@@ -128,7 +128,7 @@ impl Default for Config {
             multicast_rate: Rate { per_second: 8, burst: 20 },
             unicast_rate: Rate { per_second: 400, burst: 1000 },
             page_rate: Rate { per_second: 100, burst: 600 },
-            peers_max: 4096,
+            peers_max: 8192,
             base_peers_max: 1024,
         }
     }

@@ -319,3 +319,57 @@ impl Node {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(10_000 + milliseconds)
+    }
+
+    fn joined(times: &[u64]) -> Newcomers {
+        let mut newcomers = Newcomers::default();
+        times.iter().for_each(|time| newcomers.note(at(*time), 10));
+        newcomers
+    }
+
+    #[test]
+    fn three_at_once_are_a_storm_and_three_one_after_the_other_are_none() {
+        let stormy = |times: &[u64], now| joined(times).storm(at(now), 10, Duration::ZERO);
+        assert!(stormy(&[0, 100, 200], 210));
+        assert!(!stormy(&[0, 100], 110));
+        assert!(!stormy(&[0, 200, 400], 410));
+        assert!(stormy(&[0, 1_000, 1_001, 1_002], 1_010));
+    }
+
+    #[test]
+    fn a_storm_ends_the_later_the_slower_hosts_come_and_the_more_there_are() {
+        let quiet = |times: &[u64], hosts| joined(times).quiet(hosts);
+        assert_eq!(quiet(&[0, 1, 2], 3), QUIET_LEAST);
+        assert_eq!(quiet(&[0, 10, 20], 3), Duration::from_millis(80));
+        assert_eq!(quiet(&[0, 1, 2], 200), Duration::from_millis(200));
+        assert_eq!(quiet(&[0, 120, 240], 3), QUIET_MOST);
+        let newcomers = joined(&[0, 10, 20]);
+        assert!(newcomers.storm(at(99), 3, Duration::ZERO) && !newcomers.storm(at(100), 3, Duration::ZERO));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_storm_without_end() {
+        let mut newcomers = Newcomers::default();
+        for time in (0..10_000).step_by(5) {
+            newcomers.note(at(time), 10);
+            assert_eq!(newcomers.will_tell(at(time), 10), (10..4_010).contains(&time), "{time} ms");
+        }
+    }
+
+    #[test]
+    fn the_pages_of_all_hosts_are_counted_for_a_second() {
+        let mut pages = Pages::default();
+        for _ in 0..60 {
+            assert!(!pages.used_up(at(0), 100));
+            pages.note(at(0), &Roster::default());
+        }
+        assert!(pages.used_up(at(999), 100) && !pages.used_up(at(1_000), 100) && !pages.used_up(at(999), 200));
+    }
+}

@@ -90,18 +90,18 @@ fn invented_peers_displace_nobody_that_is_up() {
     lan.group(0, 8, &extended(Kind::Notify, 8, 1));
     let now = lan.now;
     let node = &mut lan.hosts[0].node;
-    for number in 0..5_000 {
+    for number in 0..9_000 {
         give(node, now, 9, &invented(number));
     }
     assert_eq!(node.table().len(), Config::default().peers_max);
-    assert_eq!(node.counters().dropped["table_full"], 5_001 - 4_096);
+    assert_eq!(node.counters().dropped["table_full"], 9_001 - 8_192);
     for number in 0..2_000_u16 {
         let mut message = base(Kind::Notify, 10);
         message.info.name = format!("invented-{number}").parse().unwrap();
         give(node, now, 10, &message);
     }
     assert_eq!(node.table().base(), Config::default().base_peers_max);
-    assert_eq!(node.table().len(), 4_096 + 1_024);
+    assert_eq!(node.table().len(), 8_192 + 1_024);
     assert_eq!(lan.state(0, 8), Some(State::Up));
 }
 

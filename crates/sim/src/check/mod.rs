@@ -241,7 +241,8 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
     let page = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.roster).is_some();
     if page {
-        let asks_only = sent().all(is_search) && sent().count() <= SEARCHES_AFTER_A_PAGE;
+        let called_for = |output: &Output| is_search(output) || brings_back(step, packet);
+        let asks_only = sent().all(called_for) && sent().count() <= SEARCHES_AFTER_A_PAGE;
         return if asks_only { Ok(()) } else { Err("it answered a page".to_owned()) };
     }
     let accused = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
