@@ -104,7 +104,10 @@ mod tests {
         new[4].reach = Some(Reach::HearsUsNot);
         new.push(peer("new", "10.0.0.2"));
         let events = known.catch_up(new.clone());
-        assert_eq!(words(&events), ["conflict cloned", "changed deaf", "down fell", "changed moved", "up new", "removed gone"]);
+        assert_eq!(
+            words(&events),
+            ["conflict cloned", "changed deaf", "down fell", "changed moved", "up new", "removed gone"]
+        );
         assert!(known.catch_up(new).is_empty());
         assert_eq!(known.up(), 5);
     }
