@@ -27,6 +27,9 @@ pub(crate) struct PeerView {
     /// Why it is down or doubtful, as a word.
     pub(crate) reason: Option<String>,
     pub(crate) trust: Trust,
+    /// Which of the two ways to it work; nothing of a remote peer, and of one that is not there.
+    #[serde(default)]
+    pub(crate) reach: Option<Reach>,
     /// RFC 3339, as are the other times.
     pub(crate) first_seen: String,
     pub(crate) last_seen: Option<String>,
@@ -93,6 +96,33 @@ impl Trust {
             Self::Unsigned => "unsigned",
             Self::Conflict => "conflict",
         }
+    }
+}
+
+/// Which of the two ways between this host and a peer work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reach {
+    /// As far as anything is known.
+    Both,
+    /// It is heard and does not answer.
+    HearsUsNot,
+    /// Others hear it, this host does not.
+    NotHeard,
+}
+
+impl Reach {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::HearsUsNot => "hears_us_not",
+            Self::NotHeard => "not_heard",
+        }
+    }
+
+    /// Whether only one of the two ways works.
+    pub(crate) const fn is_one_way(self) -> bool {
+        matches!(self, Self::HearsUsNot | Self::NotHeard)
     }
 }
 
@@ -184,6 +214,12 @@ pub(crate) struct LinkView {
     pub(crate) address: Option<String>,
     /// When own multicast was last heard back; never, where a firewall drops what comes in.
     pub(crate) heard_self: Option<String>,
+    /// Share of datagrams that are lost one way, 0 to 1; nothing before it was measured.
+    #[serde(default)]
+    pub(crate) loss: Option<f64>,
+    /// Whether nobody is heard there although peers are listed.
+    #[serde(default)]
+    pub(crate) isolated: bool,
 }
 
 /// An interface and why it is used or not.

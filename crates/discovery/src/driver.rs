@@ -248,6 +248,8 @@ impl Driver {
             index: link.interface.index,
             address: link.interface.address(),
             heard_self: link.heard_self,
+            loss: link.loss,
+            isolated: link.isolated,
         });
         Status {
             identity: self.node.identity(),

@@ -60,5 +60,5 @@ pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
     Cause, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_V4, GROUP_V6, HostName, Identity, Instant,
-    InvalidFact, InvalidHostName, Kind, KnownPeer, PORT, Path, Peer, PeerId, PeerKey, Profile, Reason, State,
+    InvalidFact, InvalidHostName, Kind, KnownPeer, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach, Reason, State,
 };

@@ -35,7 +35,7 @@ pub struct Status {
 }
 
 /// One link in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LinkStatus {
     /// The interface's name.
@@ -46,4 +46,8 @@ pub struct LinkStatus {
     pub address: Option<IpAddr>,
     /// When this host's own multicast was last heard back there; never, where a firewall drops what comes in.
     pub heard_self: Option<Instant>,
+    /// Share of datagrams that are lost one way, 0 to 1; `None` before the neighbours there were asked ten times.
+    pub loss: Option<f64>,
+    /// Whether nobody at all is heard there although peers are listed: this host is cut off.
+    pub isolated: bool,
 }

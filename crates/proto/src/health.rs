@@ -8,6 +8,8 @@ use crate::time::Instant;
 const MISSED_AT_FIRST: f64 = 0.19;
 /// Weight of one try in the moving average: half of it is made of the last 22 tries.
 const WEIGHT: f64 = 1.0 / 32.0;
+/// Share of the average that may still be taken from the start value when it is told to others: ten tries are measured.
+const ASSUMED_MAX: f64 = 0.73;
 /// Below this loss a link is quiet, and fewer copies do.
 const QUIET: f64 = 0.03;
 /// Above this loss a verdict takes longer, up to twice as long at twice the loss.
@@ -19,6 +21,8 @@ const DEAF_AFTER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
     missed: f64,
+    /// How much of `missed` is still what was taken for granted at first, 1 to 0.
+    assumed: f64,
     /// When any extended peer was heard there last.
     pub(crate) heard: Option<Instant>,
     /// Whether nobody is heard there although peers are listed.
@@ -27,7 +31,7 @@ pub(crate) struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { missed: MISSED_AT_FIRST, heard: None, isolated: false }
+        Self { missed: MISSED_AT_FIRST, assumed: 1.0, heard: None, isolated: false }
     }
 }
 
@@ -36,11 +40,19 @@ impl Health {
     pub(crate) fn measure(&mut self, answered: bool) {
         let missed = if answered { 0.0 } else { 1.0 };
         self.missed += (missed - self.missed) * WEIGHT;
+        self.assumed *= 1.0 - WEIGHT;
     }
 
     /// The share of datagrams lost one way: a try is answered where neither question nor answer is lost.
     pub(crate) fn loss(&self) -> f64 {
-        1.0 - (1.0 - self.missed).max(0.0).sqrt()
+        one_way(self.missed)
+    }
+
+    /// The same as it was measured alone, without the start value; `None` before ten tries.
+    pub(crate) fn measured_loss(&self) -> Option<f64> {
+        let measured = 1.0 - self.assumed;
+        (self.assumed < ASSUMED_MAX)
+            .then(|| one_way(((self.missed - MISSED_AT_FIRST * self.assumed) / measured).clamp(0.0, 1.0)))
     }
 
     /// How much longer than usual a verdict takes: 1 to 2.
@@ -69,6 +81,11 @@ impl Health {
     }
 }
 
+/// The share lost one way, of the share of tries that missed.
+fn one_way(missed: f64) -> f64 {
+    1.0 - (1.0 - missed).max(0.0).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +102,19 @@ mod tests {
         assert!(settled(0).loss() < 0.001);
         // A fifth lost each way: 36 of 100 tries are missed.
         assert!((settled(4).loss() - 0.225).abs() < 0.03);
+    }
+
+    #[test]
+    fn what_was_never_measured_is_not_told() {
+        let mut health = Health::default();
+        (0..9).for_each(|_| health.measure(true));
+        assert_eq!(health.measured_loss(), None);
+        health.measure(true);
+        assert!(health.measured_loss().is_some_and(|loss| loss < 0.001), "nothing was lost");
+        assert!(health.loss() > 0.05, "it is still careful itself");
+        (0..10).for_each(|_| health.measure(false));
+        assert!(health.measured_loss().is_some_and(|loss| (0.3..0.45).contains(&loss)), "half of all tries");
+        assert!(settled(10).measured_loss().is_some_and(|loss| loss > 0.99));
     }
 
     #[test]

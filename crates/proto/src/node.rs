@@ -40,8 +40,9 @@ pub struct LinkView<'a> {
     /// How many own multicast datagrams were sent since any was heard, own or another's. The kernel loops each back at
     /// once, so more than one or two mean that nothing comes in: a firewall, or a membership that got lost.
     pub unheard: u32,
-    /// Share of datagrams that are lost one way, 0 to 1, as far as the probes of the neighbours tell.
-    pub loss: f64,
+    /// Share of datagrams that are lost one way, 0 to 1, as far as the probes of the neighbours tell; `None` before they
+    /// told anything.
+    pub loss: Option<f64>,
     /// Whether nobody at all is heard there although peers are listed: this host is cut off, and blames none of them.
     pub isolated: bool,
 }
@@ -158,7 +159,7 @@ impl Node {
             interface: &link.interface,
             heard_self: link.heard_self,
             unheard: link.unheard,
-            loss: link.ring.health.loss(),
+            loss: link.ring.health.measured_loss(),
             isolated: link.ring.health.isolated,
         })
     }

@@ -103,7 +103,7 @@ fn nobody_is_taken_for_dead_where_a_fifth_is_lost() -> Result<(), Broken> {
     let total = world.total();
     println!("{} suspicions, {} deaths", total.suspects, total.downs);
     assert_eq!(total.downs, 0);
-    let loss = world.host(HostIndex(0)).and_then(|host| host.node()?.links().next().map(|link| link.loss));
+    let loss = world.host(HostIndex(0)).and_then(|host| host.node()?.links().next()?.loss);
     assert!(loss.is_some_and(|loss| (0.1..0.35).contains(&loss)), "{loss:?}");
     world.check_at_rest()
 }

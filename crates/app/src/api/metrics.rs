@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use crate::api::error::ApiError;
 use crate::api::status;
 use crate::daemon::Daemon;
-use crate::view::StatusView;
+use crate::view::{LinkView, StatusView};
 
 /// Answers with all numbers of the status.
 pub(crate) async fn metrics(State(daemon): State<Arc<Daemon>>) -> Result<Response, ApiError> {
@@ -53,6 +53,7 @@ impl prometheus_client::collector::Collector for Collector {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         peers(&mut encoder, &view.peers)?;
+        links(&mut encoder, &view.links)?;
         let gauges = [
             ("links", "Links in use", view.links.len() as u64),
             ("degraded", "Things that do not work", view.degraded.len() as u64),
@@ -90,4 +91,50 @@ fn peers(encoder: &mut DescriptorEncoder<'_>, peers: &BTreeMap<String, u64>) -> 
         gauge.encode(family.encode_family(&[("origin", origin), ("state", state)])?)?;
     }
     Ok(())
+}
+
+fn links(encoder: &mut DescriptorEncoder<'_>, links: &[LinkView]) -> fmt::Result {
+    let of_ratio = ConstGauge::new(0.0_f64).metric_type();
+    let mut family = encoder.encode_descriptor("link_loss_ratio", "Datagrams lost one way", None, of_ratio)?;
+    for (name, loss) in links.iter().filter_map(|link| Some((link.name.as_str(), link.loss?))) {
+        ConstGauge::new(loss).encode(family.encode_family(&[("interface", name)])?)?;
+    }
+    let of_flag = ConstGauge::new(0_i64).metric_type();
+    let help = "1 where nobody is heard although peers are listed";
+    let mut family = encoder.encode_descriptor("link_isolated", help, None, of_flag)?;
+    for link in links {
+        let gauge = ConstGauge::new(i64::from(link.isolated));
+        gauge.encode(family.encode_family(&[("interface", link.name.as_str())])?)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::status::tests::sample;
+
+    #[test]
+    fn a_link_tells_its_health_as_far_as_it_is_measured() {
+        let link = |name: &str, loss: Option<f64>, isolated: bool| LinkView {
+            name: name.to_owned(),
+            address: None,
+            heard_self: None,
+            loss,
+            isolated,
+        };
+        let links = vec![link("eth0", Some(0.25), false), link("eth1", None, true)];
+        let mut registry = Registry::with_prefix("kimchi_peers");
+        registry.register_collector(Box::new(Collector(StatusView { links, ..sample() })));
+        let mut text = String::new();
+        text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "kimchi_peers_link_loss_ratio{interface=\"eth0\"} 0.25",
+            "kimchi_peers_link_isolated{interface=\"eth0\"} 0",
+            "kimchi_peers_link_isolated{interface=\"eth1\"} 1",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}: {text}");
+        }
+        assert!(!text.contains("kimchi_peers_link_loss_ratio{interface=\"eth1\"}"), "{text}");
+    }
 }

@@ -75,6 +75,8 @@ fn link(link: &kimchi_peers::LinkStatus) -> LinkView {
         name: link.name.clone(),
         address: link.address.as_ref().map(IpAddr::to_string),
         heard_self: link.heard_self.map(|at| rfc3339(wall_clock(at))),
+        loss: link.loss,
+        isolated: link.isolated,
     }
 }
 

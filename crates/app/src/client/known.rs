@@ -68,6 +68,7 @@ fn change(old: Option<&PeerView>, new: &PeerView) -> Option<&'static str> {
             peer.addresses.clone(),
             peer.http_port,
             peer.reason.clone(),
+            peer.reach,
             peer.facts.clone(),
         )
     };
@@ -82,6 +83,7 @@ fn now() -> String {
 mod tests {
     use super::*;
     use crate::client::tests::peer;
+    use crate::view::Reach;
 
     fn words(events: &[EventView]) -> Vec<String> {
         let word = |event: &EventView| format!("{} {}", event.event, event.peer.as_ref().unwrap().name);
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_got_lost_shows_as_the_difference() {
-        let old = ["same", "gone", "fell", "moved", "cloned"].map(|name| peer(name, "10.0.0.1")).to_vec();
+        let old = ["same", "gone", "fell", "moved", "cloned", "deaf"].map(|name| peer(name, "10.0.0.1")).to_vec();
         let mut known = Known::new(old.clone());
         let mut new = old;
         new.remove(1);
@@ -99,11 +101,15 @@ mod tests {
         new[1].state = PeerState::Down;
         new[2].addresses = vec!["10.0.0.9".to_owned()];
         new[3].trust = Trust::Conflict;
+        new[4].reach = Some(Reach::HearsUsNot);
         new.push(peer("new", "10.0.0.2"));
         let events = known.catch_up(new.clone());
-        assert_eq!(words(&events), ["conflict cloned", "down fell", "changed moved", "up new", "removed gone"]);
+        assert_eq!(
+            words(&events),
+            ["conflict cloned", "changed deaf", "down fell", "changed moved", "up new", "removed gone"]
+        );
         assert!(known.catch_up(new).is_empty());
-        assert_eq!(known.up(), 4);
+        assert_eq!(known.up(), 5);
     }
 
     #[test]

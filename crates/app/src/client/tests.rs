@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::*;
 use crate::failure::{FAILED, Failure, NO_DAEMON};
-use crate::view::{EventView, Origin, PeerState, Trust};
+use crate::view::{EventView, Origin, PeerState, Reach, Trust};
 
 /// Method and path, status, body.
 type Answer = (&'static str, u16, String);
@@ -30,6 +30,7 @@ pub(crate) fn peer(name: &str, address: &str) -> PeerView {
         state: PeerState::Up,
         reason: None,
         trust: Trust::Unsigned,
+        reach: Some(Reach::Both),
         first_seen: TIME.to_owned(),
         last_seen: Some(TIME.to_owned()),
         state_since: TIME.to_owned(),
@@ -46,6 +47,7 @@ pub(crate) fn remote(host: &str) -> PeerView {
         url: format!("https://{host}:8001"),
         origin: Origin::Remote,
         state: PeerState::Unknown,
+        reach: None,
         last_seen: None,
         rtt_ms: None,
         ..peer(host, host)

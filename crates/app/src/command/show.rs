@@ -7,7 +7,7 @@ use crate::cli::{Connection, ShowArguments, TextOrJson};
 use crate::client::{Client, ClientError, resolve, resolve_beginning};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Cell, Page, Screen, Surface, Table, Tone, ago, plain, pretty, printable, state_tone, state_words};
-use crate::view::{HistoryView, PeerDetail, PeerView};
+use crate::view::{HistoryView, PeerDetail, PeerView, Reach};
 
 /// Prints the peer.
 pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
@@ -67,6 +67,7 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     if let Some(conflict) = &detail.conflict {
         page.entry("conflict", conflict);
     }
+    page.entry("one way", one_way(peer.reach));
     page.entry("last check", detail.failure.as_deref().unwrap_or_default());
     page.entry("url", &peer.url);
     page.entry("addresses", &peer.addresses.join(", "));
@@ -87,6 +88,15 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     evidence(&mut page, detail, now);
     history(&mut page, detail);
     page.text()
+}
+
+/// What a link that works one way means; nothing where both ways do.
+const fn one_way(reach: Option<Reach>) -> &'static str {
+    match reach {
+        Some(Reach::HearsUsNot) => "it is heard, but does not answer: it seems not to hear this host",
+        Some(Reach::NotHeard) => "others hear it, this host does not",
+        Some(Reach::Both) | None => "",
+    }
 }
 
 fn dated(time: &str, now: SystemTime) -> String {
@@ -206,6 +216,21 @@ History, newest first
     fn the_page_is_readable() {
         let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap() + Duration::from_secs(300);
         assert_eq!(page(&detail(), Surface::default(), now), GOLDEN);
+    }
+
+    #[test]
+    fn a_link_that_works_one_way_is_explained() {
+        let mut detail = detail();
+        for (reach, words) in [
+            (Reach::HearsUsNot, "it is heard, but does not answer: it seems not to hear this host"),
+            (Reach::NotHeard, "others hear it, this host does not"),
+        ] {
+            detail.peer.reach = Some(reach);
+            let text = page(&detail, Surface::default(), SystemTime::now());
+            assert!(text.contains(&format!("\n  one way        {words}\n")), "{text}");
+        }
+        detail.peer.reach = Some(Reach::Both);
+        assert!(!page(&detail, Surface::default(), SystemTime::now()).contains("one way"));
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -64,11 +64,19 @@ fn interfaces(page: &mut Page, status: &StatusView, now: SystemTime) {
         let address = link.address.as_deref().unwrap_or("no address");
         let heard = link.heard_self.as_deref();
         let heard = heard.map_or_else(|| "never".to_owned(), |time| format!("{} ago", ago(time, now)));
-        page.entry(&link.name, &format!("used: {address}, own multicast heard back: {heard}"));
+        let loss = link.loss.map(|loss| format!(", {} lost", percent(loss))).unwrap_or_default();
+        let alone = if link.isolated { ", nobody else is heard" } else { "" };
+        page.entry(&link.name, &format!("used: {address}, own multicast heard back: {heard}{loss}{alone}"));
     }
     let mut others: Vec<_> = status.interfaces.iter().filter(|interface| !interface.used).collect();
     others.sort_by(|one, other| natural(&one.name, &other.name));
     others.iter().for_each(|interface| page.entry(&interface.name, &format!("not used: {}", interface.why)));
+}
+
+/// A share as people read it: less than a whole percent matters only where it is not nothing.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent > 0.0 && percent < 0.95 { "less than 1 %".to_owned() } else { format!("{percent:.0} %") }
 }
 
 fn datagrams(page: &mut Page, datagrams: &DatagramsView) {
@@ -140,7 +148,13 @@ pub(crate) mod tests {
             api: vec!["127.0.0.1:8132".to_owned(), "unix:/run/kimchi-peers/api.sock".to_owned()],
             degraded: vec!["the disk is full".to_owned()],
             peers: counts(&[("local_up", 12), ("local_down", 1), ("local_suspect", 0), ("remote_up", 2)]),
-            links: vec![LinkView { name: "br0".to_owned(), address: Some("10.0.0.1".to_owned()), heard_self: None }],
+            links: vec![LinkView {
+                name: "br0".to_owned(),
+                address: Some("10.0.0.1".to_owned()),
+                heard_self: None,
+                loss: Some(0.203),
+                isolated: true,
+            }],
             interfaces: vec![
                 interface("br0", true, "used"),
                 interface("lo", false, "loopback, used only if configured"),
@@ -173,7 +187,7 @@ Peers
   remote         2 up
 
 Interfaces
-  br0            used: 10.0.0.1, own multicast heard back: never
+  br0            used: 10.0.0.1, own multicast heard back: never, 20 % lost, nobody else is heard
   lo             not used: loopback, used only if configured
 
 Datagrams
@@ -195,6 +209,15 @@ Store
         let well = StatusView { degraded: vec![], peers: BTreeMap::new(), ..sample() };
         let text = page(&well, Surface::default(), now);
         assert!(text.starts_with("kvm-1: all is well\n  id ") && text.contains("  none yet\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_lost_is_told_in_percent_once_it_is_measured() {
+        assert_eq!([0.0, 0.0001, 0.01, 0.256, 1.0].map(percent), ["0 %", "less than 1 %", "1 %", "26 %", "100 %"]);
+        let mut status = sample();
+        status.links.iter_mut().for_each(|link| (link.loss, link.isolated) = (None, false));
+        let text = page(&status, Surface::default(), SystemTime::now());
+        assert!(text.contains("own multicast heard back: never\n"), "{text}");
     }
 
     #[tokio::test(flavor = "current_thread")]

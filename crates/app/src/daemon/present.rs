@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use kimchi_peers::{Conflict, Facts, Peer, PeerKey, State, wall_clock};
+use kimchi_peers::{Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, wall_clock};
 
 use crate::daemon::rows::{LocalRow, RemoteRow};
-use crate::view::{Evidence, Origin, PeerState, PeerView, Trust, from_unix_milliseconds, rfc3339};
+use crate::view::{Evidence, Origin, PeerState, PeerView, Reach, Trust, from_unix_milliseconds, rfc3339};
 
 /// A local peer's view.
 pub(crate) fn local(row: &LocalRow) -> PeerView {
@@ -25,6 +25,7 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
         state: state(peer.state),
         reason: reason(peer),
         trust: if peer.conflict.is_some() { Trust::Conflict } else { Trust::Unsigned },
+        reach: reach(peer),
         first_seen: rfc3339(from_unix_milliseconds(row.first_seen)),
         last_seen: row.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
         state_since: rfc3339(from_unix_milliseconds(row.state_since)),
@@ -49,6 +50,7 @@ pub(crate) fn remote(row: &RemoteRow) -> PeerView {
         state: remote_state(&stored.state),
         reason: stored.reason.clone(),
         trust: Trust::Unsigned,
+        reach: None,
         first_seen: rfc3339(from_unix_milliseconds(stored.added_at)),
         last_seen: stored.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
         state_since: rfc3339(from_unix_milliseconds(stored.state_since)),
@@ -80,6 +82,15 @@ pub(crate) const fn state(state: State) -> PeerState {
 pub(crate) fn remote_state(word: &str) -> PeerState {
     let all = [PeerState::Up, PeerState::Suspect, PeerState::Down];
     all.into_iter().find(|state| state.as_str() == word).unwrap_or(PeerState::Unknown)
+}
+
+/// Of a peer that is not there nothing is known.
+fn reach(peer: &Peer) -> Option<Reach> {
+    peer.is_live().then_some(match peer.reach {
+        EngineReach::Both => Reach::Both,
+        EngineReach::HearsUsNot => Reach::HearsUsNot,
+        EngineReach::NotHeard => Reach::NotHeard,
+    })
 }
 
 fn reason(peer: &Peer) -> Option<String> {

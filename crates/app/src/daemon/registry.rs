@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use kimchi_peers::remote::{CheckFailure, RemoteReport, RemoteState};
-use kimchi_peers::{Cause, Change, Peer, PeerKey, State, wall_clock};
+use kimchi_peers::{Cause, Change, Peer, PeerKey, Reach, State, wall_clock};
 
 use crate::daemon::journal::Journal;
 use crate::daemon::rows::{LocalRow, RemoteRow};
@@ -134,14 +134,21 @@ impl Registry {
             keep.extend(self.apply(Change::Removed, Cause::Expired, peer));
         }
         for peer in peers {
-            let differs = self.locals.get(&peer.key).is_none_or(|row| row.peer.state != peer.state);
-            if differs {
+            let before = self.locals.get(&peer.key).map(|row| (row.peer.state, row.peer.reach));
+            if before.map(|(state, _)| state) != Some(peer.state) {
                 let change = match peer.state {
                     State::Up | State::Unknown => Change::Up,
                     State::Suspect => Change::Suspect,
                     State::Down => Change::Down,
                 };
                 keep.extend(self.apply(change, Cause::Silence, peer));
+            } else if before.map(|(_, reach)| reach) != Some(peer.reach) {
+                let cause = match peer.reach {
+                    Reach::Both => Cause::AnswersAgain,
+                    Reach::HearsUsNot => Cause::HearsUsNot,
+                    Reach::NotHeard => Cause::NotHeard,
+                };
+                keep.extend(self.apply(Change::Changed, cause, peer));
             }
         }
         keep

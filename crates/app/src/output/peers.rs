@@ -7,12 +7,25 @@ use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
 use crate::output::{Surface, ago, csv, json, plain, printable};
-use crate::view::{PeerState, PeerView, Trust};
+use crate::view::{PeerState, PeerView, Reach, Trust};
 
 /// The columns of `wide` and `csv`.
-const WIDE: [&str; 12] =
-    ["NAME", "STATE", "ADDRESSES", "URL", "ORIGIN", "TRUST", "SINCE", "LAST SEEN", "RTT MS", "REASON", "VERSION", "ID"];
-const CSV: [&str; 17] = [
+const WIDE: [&str; 13] = [
+    "NAME",
+    "STATE",
+    "ADDRESSES",
+    "URL",
+    "ORIGIN",
+    "TRUST",
+    "REACH",
+    "SINCE",
+    "LAST SEEN",
+    "RTT MS",
+    "REASON",
+    "VERSION",
+    "ID",
+];
+const CSV: [&str; 18] = [
     "id",
     "name",
     "addresses",
@@ -30,6 +43,7 @@ const CSV: [&str; 17] = [
     "version",
     "architecture",
     "hypervisor",
+    "reach",
 ];
 
 /// The text of a list that is already sorted and chosen.
@@ -57,6 +71,9 @@ pub(crate) fn state_words(peer: &PeerView) -> String {
     if let Some(reason) = peer.reason.as_deref().filter(|_| peer.state != PeerState::Up) {
         words.push_str(&format!(", {}", plain(reason)));
     }
+    if peer.reach.is_some_and(Reach::is_one_way) {
+        words.push_str(", one way");
+    }
     if peer.trust == Trust::Conflict {
         words.push_str(", conflict");
     }
@@ -64,12 +81,14 @@ pub(crate) fn state_words(peer: &PeerView) -> String {
 }
 
 /// The tone of a state.
-pub(crate) const fn state_tone(peer: &PeerView) -> Tone {
-    match (peer.trust, peer.state) {
-        (Trust::Conflict, PeerState::Up) | (_, PeerState::Suspect) => Tone::Doubt,
-        (_, PeerState::Up) => Tone::Good,
-        (_, PeerState::Down) => Tone::Bad,
-        (_, PeerState::Unknown) => Tone::Faint,
+pub(crate) fn state_tone(peer: &PeerView) -> Tone {
+    let doubtful = peer.trust == Trust::Conflict || peer.reach.is_some_and(Reach::is_one_way);
+    match peer.state {
+        PeerState::Up if doubtful => Tone::Doubt,
+        PeerState::Suspect => Tone::Doubt,
+        PeerState::Up => Tone::Good,
+        PeerState::Down => Tone::Bad,
+        PeerState::Unknown => Tone::Faint,
     }
 }
 
@@ -99,6 +118,7 @@ fn wide(peers: &[PeerView]) -> Table {
             Cell::new(&peer.url),
             Cell::new(peer.origin.as_str()),
             Cell::new(peer.trust.as_str()),
+            Cell::new(peer.reach.map_or("-", Reach::as_str)),
             Cell::new(&peer.state_since),
             or_dash(peer.last_seen.as_ref()),
             or_dash(peer.rtt_ms.map(|time| format!("{time:.1}")).as_ref()),
@@ -120,7 +140,7 @@ fn comma_separated(peers: &[PeerView], on_terminal: bool) -> String {
     text
 }
 
-fn csv_fields(peer: &PeerView) -> [String; 17] {
+fn csv_fields(peer: &PeerView) -> [String; 18] {
     let fact = |name: &str| peer.facts.get(name).cloned().unwrap_or_default();
     [
         peer.id.clone(),
@@ -140,6 +160,7 @@ fn csv_fields(peer: &PeerView) -> [String; 17] {
         fact("version"),
         fact("architecture"),
         fact("hypervisor"),
+        peer.reach.map_or("", Reach::as_str).to_owned(),
     ]
 }
 
@@ -188,6 +209,17 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
     }
 
     #[test]
+    fn a_link_that_works_one_way_is_remarkable() {
+        let mut deaf = peer("kvm-1", "10.0.0.1");
+        deaf.reach = Some(Reach::HearsUsNot);
+        assert_eq!((state_words(&deaf).as_str(), state_tone(&deaf)), ("up, one way", Tone::Doubt));
+        deaf.reach = Some(Reach::Both);
+        assert_eq!((state_words(&deaf).as_str(), state_tone(&deaf)), ("up", Tone::Good));
+        let text = shown(Output::Wide, Surface::default());
+        assert!(text.contains("  unsigned  both  ") && text.contains("  unsigned  -     "), "{text}");
+    }
+
+    #[test]
     fn wide_shows_everything() {
         let text = shown(Output::Wide, Surface { width: Some(20), ..Surface::default() });
         for part in ["LAST SEEN", "unsigned", "conflict", "2026-11-23T10:00:00.000Z", "0.4", "0.1.0", "kvm-1@10.0.0.1"]
@@ -204,7 +236,7 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
         assert_eq!(
             lines[1],
             "kvm-1@10.0.0.1,kvm-1,10.0.0.1,8000,8001,https://10.0.0.1:8001,local,up,,unsigned,2026-11-23T10:00:00.000Z,\
-             2026-11-23T10:00:00.000Z,2026-11-23T10:00:00.000Z,0.420,,,"
+             2026-11-23T10:00:00.000Z,2026-11-23T10:00:00.000Z,0.420,,,,both"
         );
         assert!(lines[3].starts_with("\"'=cmd\u{1b}[2J@10.0.0.3\",\"'=cmd\u{1b}[2J\","), "{}", lines[3]);
         let on_terminal = shown(Output::Csv, Surface { is_terminal: true, ..Surface::default() });

@@ -11,6 +11,10 @@ pub(crate) fn plain(label: &str) -> Cow<'_, str> {
         "told" => "told of by another peer",
         "silence" | "silent" => "silent",
         "no_answer" | "lost" => "did not answer",
+        "verdict" => "heard by nobody",
+        "hears_us_not" => "seems not to hear this host",
+        "not_heard" => "heard by others only",
+        "answers_again" => "answers again",
         "not_heard_since_start" => "not heard since start",
         "address_gone" => "lost an address",
         "replaced" => "told its identity",
@@ -47,9 +51,17 @@ mod tests {
         assert_eq!(plain("quit"), plain("left"));
         assert_eq!(plain("no_answer"), plain("lost"));
         assert_eq!(plain("silence"), plain("silent"));
-        for cause in
-            [Cause::Told, Cause::NotHeardSinceStart, Cause::NameConflict, Cause::ConflictEnded, Cause::AddressGone]
-        {
+        for cause in [
+            Cause::Told,
+            Cause::Verdict,
+            Cause::HearsUsNot,
+            Cause::NotHeard,
+            Cause::AnswersAgain,
+            Cause::NotHeardSinceStart,
+            Cause::NameConflict,
+            Cause::ConflictEnded,
+            Cause::AddressGone,
+        ] {
             assert!(matches!(plain(cause.as_str()), Cow::Borrowed(words) if words != cause.as_str()), "{cause:?}");
         }
         assert_eq!(plain("of_a_newer_version"), "of a newer version");

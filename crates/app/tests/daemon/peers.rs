@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::console::{ADDRESS, Console, plug};
 use super::inside;
-use super::support::{BasePeer, Daemon, names};
+use super::support::{BasePeer, Daemon, names, skip};
 
 /// What Python, in which Wok is written, makes of a list.
 fn as_python_writes(urls: &[&str]) -> Vec<u8> {
@@ -21,6 +22,11 @@ fn as_python_writes(urls: &[&str]) -> Vec<u8> {
 #[test]
 fn the_urls_are_in_the_bytes_in_which_wok_answers() {
     inside(|| {
+        plug();
+        // A remote that nobody answers for would be down, and leave the list, whenever its second check is done.
+        let Some(_console) = Console::start(8443) else {
+            return skip("the list with a remote peer; there is no openssl");
+        };
         let daemon = Daemon::start("subject");
         let check = |count: usize| {
             let rows = daemon.peers();
@@ -35,13 +41,13 @@ fn the_urls_are_in_the_bytes_in_which_wok_answers() {
         let _first = BasePeer::known("kvm-1", 2, &daemon);
         check(1);
         let mut second = BasePeer::known("kvm-2", 3, &daemon);
-        daemon.add("kvm9.invalid:8443");
+        daemon.add(&format!("{ADDRESS}:8443"));
         check(3);
         second.quit();
         daemon.wait_state("kvm-2", "down");
         check(2);
         let urls = daemon.json("/peers");
-        assert_eq!(urls, serde_json::json!(["https://127.0.0.2:8001", "https://kvm9.invalid:8443"]));
+        assert_eq!(urls, serde_json::json!(["https://127.0.0.2:8001", format!("https://{ADDRESS}:8443")]));
     });
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct Peer {
     pub(crate) reason: Option<String>,
     pub(crate) origin: String,
     pub(crate) last_seen: Option<String>,
+    pub(crate) reach: Option<String>,
 }
 
 impl Peer {
@@ -106,6 +107,12 @@ impl<'a> Daemon<'a> {
     /// `GET` of a path on its API.
     pub(crate) fn fetch(&self, path: &str) -> String {
         self.host.fetch(&format!("http://{API}{path}"))
+    }
+
+    /// Its first link, as the status tells it.
+    pub(crate) fn link(&self) -> Value {
+        let mut status: Value = serde_json::from_str(&self.fetch("/v1/status")).expect("JSON");
+        status["links"][0].take()
     }
 
     /// The URLs of `GET /peers`.

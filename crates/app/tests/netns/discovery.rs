@@ -1,7 +1,7 @@
 //! Hosts of one link find each other, and notice when one leaves or dies.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::base_peer::BasePeer;
 use super::daemon::{Daemon, cli, wait_all_listed};
@@ -10,6 +10,9 @@ use super::inside;
 use super::lan::Lan;
 use super::sender::Sender;
 use super::wait::{seconds, until};
+
+/// Less than a lifetime: what is noticed by then was noticed by the neighbours in the ring.
+const BEFORE_SILENCE: Duration = seconds(20);
 
 #[test]
 fn three_daemons_and_a_base_peer_list_each_other_and_the_base_peer_can_leave() {
@@ -131,7 +134,7 @@ fn a_killed_daemon_is_noticed_as_lost() {
         victim.kill();
         let killed = Instant::now();
         for (daemon, mark) in daemons.iter().zip(marks) {
-            let event = daemon.wait_event(seconds(35), mark, "down", victim.name());
+            let event = daemon.wait_event(BEFORE_SILENCE, mark, "down", victim.name());
             println!("{} noticed it after {:?}", daemon.name(), event.at - killed);
             let row = event.peer.expect("a peer");
             assert_eq!((row.state.as_str(), row.reason.as_deref()), ("down", Some("lost")));
@@ -149,9 +152,9 @@ fn a_host_whose_cable_is_cut_is_lost_to_the_others_and_comes_back() {
         wait_all_listed(seconds(10), &daemons);
         let mark = daemons[0].mark();
         lan.set_cable(&hosts[2], "eth0", false);
-        daemons[0].wait_event(seconds(35), mark, "down", daemons[2].name());
+        daemons[0].wait_event(BEFORE_SILENCE, mark, "down", daemons[2].name());
         lan.set_cable(&hosts[2], "eth0", true);
-        wait_all_listed(seconds(35), &daemons);
+        wait_all_listed(BEFORE_SILENCE, &daemons);
     });
 }
 

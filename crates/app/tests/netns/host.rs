@@ -97,6 +97,29 @@ impl Host {
         self.namespace.run_with(&["nft", "-f", "-"], &rules);
     }
 
+    /// Drops all UDP from this address.
+    pub(crate) fn ignore(&self, address: &str) {
+        self.drop_arriving(&format!("ip saddr {address}"));
+    }
+
+    /// Drops all UDP but its own from this address, looped back: a cut somewhere behind the next switch.
+    pub(crate) fn ignore_all_but(&self, address: &str) {
+        self.drop_arriving(&format!("iifname != \"lo\" ip saddr != {address}"));
+    }
+
+    /// Ends [`Host::ignore`] and [`Host::ignore_all_but`].
+    pub(crate) fn ignore_nobody(&self) {
+        self.namespace.run_with(&["nft", "delete table inet ignoring"], "");
+    }
+
+    fn drop_arriving(&self, what: &str) {
+        let rules = format!(
+            "table inet ignoring {{\n chain arriving {{\n  type filter hook input priority 0;\n  \
+             meta l4proto udp {what} drop;\n }}\n}}\n"
+        );
+        self.namespace.run_with(&["nft", "-f", "-"], &rules);
+    }
+
     /// Makes a router of this host.
     pub(crate) fn forward(&self) {
         self.namespace.run_with(&["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"], "");

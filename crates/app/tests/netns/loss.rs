@@ -29,6 +29,8 @@ fn nobody_is_declared_dead_because_of_twenty_percent_loss() {
         for (daemon, mark) in daemons.iter().zip(marks) {
             let downs: Vec<_> = daemon.events_since(mark).into_iter().filter(|event| event.name == "down").collect();
             assert!(downs.is_empty(), "on {}: {downs:?}", daemon.name());
+            let loss = daemon.link()["loss"].as_f64();
+            assert!(loss.is_some_and(|loss| (0.01..0.7).contains(&loss)), "on {}: {loss:?}", daemon.name());
         }
     });
 }

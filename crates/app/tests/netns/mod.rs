@@ -28,6 +28,7 @@ mod harness;
 mod hostile;
 mod interfaces;
 mod loss;
+mod one_way;
 mod store;
 mod troubles;
 mod wire;

@@ -1,6 +1,6 @@
 //! What does not work is said: in the status, and once in the log when it begins and when it ends.
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, wait_all_listed};
 use super::host::Host;
 use super::inside;
 use super::lan::Lan;
@@ -32,6 +32,31 @@ fn a_firewall_is_noticed_and_so_is_its_end() {
         assert!(host.run(&["nft", "delete", "table", "inet", "firewall"]).status.success());
         until(seconds(60), "the trouble ends", || !daemon.say(&["status"]).contains("nothing comes in"));
         assert_eq!(logged(&daemon, "nothing comes in on eth0"), 2, "once at the beginning, once at the end");
+    });
+}
+
+#[test]
+fn who_is_cut_off_says_so_and_blames_nobody() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3)];
+        let daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
+        wait_all_listed(seconds(10), &daemons);
+        let alone = &daemons[0];
+        assert_eq!(alone.link()["isolated"], false);
+        let mark = alone.mark();
+        hosts[0].ignore_all_but(&lan.address(1));
+        let sentence = "nobody is heard on eth0 although 2 peers are listed there";
+        until(seconds(30), "the health names the cut", || alone.fetch("/healthz").contains(sentence));
+        let taken_for_dead = alone.events_since(mark).into_iter().any(|event| event.name == "down");
+        assert!(!taken_for_dead, "it is not the others");
+        assert_eq!(alone.link()["isolated"], true);
+        assert!(alone.fetch("/metrics").contains("\nkimchi_peers_link_isolated{interface=\"eth0\"} 1\n"));
+        assert!(alone.say(&["status"]).contains("nobody else is heard"));
+        hosts[0].ignore_nobody();
+        until(seconds(60), "the trouble ends", || !alone.fetch("/healthz").contains(sentence));
+        assert_eq!(logged(alone, sentence), 2, "once at the beginning, once at the end");
+        wait_all_listed(seconds(20), &daemons);
     });
 }
 

@@ -72,6 +72,7 @@ class BasePeer:
         self.lock = threading.Lock()
         self.peers = {}
         self.answering = True
+        self.speaking = threading.Lock()
         group, own = socket.inet_aton(options.group), socket.inet_aton(options.ip)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -100,8 +101,10 @@ class BasePeer:
                 continue  # our own datagram, looped back
             self.take(kind, info)
             say(kind, source=address, port=port, canonical=True, info=info, frame=frame.hex())
-            if kind == "search" and self.answering:
-                self.send("notify")
+            if kind == "search":
+                with self.speaking:
+                    if self.answering:
+                        self.send("notify")
 
     def take(self, kind, info):
         with self.lock:
@@ -120,8 +123,9 @@ class BasePeer:
                     say("list", peers=dict(self.peers))
             elif command in KINDS:
                 # After a goodbye an answer would bring it back into the lists.
-                self.answering = command != "quit"
-                self.send(command)
+                with self.speaking:
+                    self.answering = command != "quit"
+                    self.send(command)
             else:
                 say("unknown", command=command)
 
