@@ -4,6 +4,7 @@
 //! holds a row's slot instead of its key, which keeps a row of a large network within a few hundred bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -91,6 +92,19 @@ impl PeerTable {
     /// How many rows are base peers'.
     pub fn base(&self) -> usize {
         self.base
+    }
+
+    /// Any row, each with the same chance, or none by chance where rows have gone.
+    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Option<&Peer> {
+        let slots = self.slots.len();
+        if slots == 0 { None } else { self.slots.get(random.usize(..slots))?.as_deref() }
+    }
+
+    /// The rows of one identity: more than one only where it was copied.
+    pub(crate) fn with_id(&self, id: &PeerId) -> impl Iterator<Item = &Peer> {
+        let (first, last) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::from_bits(u128::MAX).into());
+        let copies = self.others.range(PeerKey::Clone(*id, first)..=PeerKey::Clone(*id, last));
+        self.identities.get(id).into_iter().chain(copies.map(|(_, slot)| slot)).filter_map(|slot| self.at(*slot))
     }
 
     /// The rows that carry `name`.
