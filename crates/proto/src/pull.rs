@@ -13,6 +13,7 @@
 //! side keeps nothing (`page.rs`): each request says what its sender knows and where to go on. A request is as long as the
 //! longest answer, so nobody can use a host to multiply what he sends.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -251,6 +252,11 @@ impl Node {
             link.pages.heard_at = Some(now);
             if roster.after.is_none() {
                 link.pages.begun_at = Some(now);
+            }
+            // Where several began to tell at one moment, the one who knows most goes on, and of equals the smallest identity.
+            let others = (digest.hosts, Reverse(extension.id));
+            if others > (link.digest.live().hosts, Reverse(self.identity.id)) && link.pages.telling.take().is_some() {
+                link.timers.clear(Timer::Page);
             }
         }
         if let Some(pull) = &mut link.puller.current
