@@ -32,6 +32,10 @@ pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 8 };
 const TURN: Duration = Duration::from_millis(3);
 /// No host counts further than this.
 const RANK_MAX: u32 = 64;
+/// Who expects more than so many hosts, and so many times those that matter, before itself does not count them. Of evenly
+/// spread identities fewer than that matter are there once in 10^12 times.
+const FAR: u32 = 32;
+const FAR_TIMES: u32 = 4;
 /// A host that is still finding out who is there waits so long, and up to as long again, before it answers: for each host
 /// that it has heard, and at most.
 const JOINING_SHARE: Duration = Duration::from_millis(3);
@@ -99,6 +103,9 @@ impl Node {
                 && peer.marks.iter().any(|mark| mark.interface == interface)
         };
         let after = (Bound::Excluded(&start), Bound::Unbounded);
+        if self.is_far_behind(first, interface, most) {
+            return most;
+        }
         let most = most as usize;
         let count = if start < end {
             self.table.range((Bound::Excluded(&start), Bound::Excluded(&end))).filter(there).take(most).count()
@@ -107,6 +114,16 @@ impl Node {
             self.table.range(after).chain(self.table.range(before)).filter(there).take(most).count()
         };
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Whether far more than `most` hosts stand between `first` and this host in any likelihood: identities are spread
+    /// evenly. So in a large network nearly all of those who hear a search need not count. Where somebody chose his
+    /// identities so that this is wrong, a few answer later than they would.
+    fn is_far_behind(&self, first: &PeerId, interface: u32, most: u32) -> bool {
+        let hosts = self.links.get(&interface).map_or(0, |link| link.digest.live().hosts);
+        let distance = self.identity.id.prefix().wrapping_sub(first.prefix());
+        let expected = u128::from(distance) * u128::from(hosts) >> u64::BITS;
+        expected > u128::from(FAR + FAR_TIMES * most)
     }
 
     /// Somebody else spoke to the group: whoever searched has heard that, so this host need not answer too, unless it is

@@ -69,13 +69,8 @@ impl Node {
     /// After a row went down: where only one host is left with its identity, the conflict is over.
     pub(crate) fn review_clones(&mut self, now: Instant, gone: &PeerKey) {
         let Some(id) = gone.id() else { return };
-        let with_id = |key: &PeerKey| key.id() == Some(id);
-        let live: Vec<PeerKey> = self
-            .table
-            .iter()
-            .filter(|peer| peer.is_live() && with_id(&peer.key))
-            .map(|peer| peer.key.clone())
-            .collect();
+        let live: Vec<PeerKey> =
+            self.table.with_id(id).filter(|peer| peer.is_live()).map(|peer| peer.key.clone()).collect();
         if let [only] = live.as_slice()
             && let Some(peer) = self.table.get_mut(only)
             && matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)))

@@ -104,6 +104,9 @@ impl Node {
 
     /// After an extended peer came back: base peers that were lost with it may be back too and do not know it.
     pub(crate) fn look_for_lost_base_peers(&mut self, now: Instant) {
+        if self.table.base() == 0 {
+            return;
+        }
         let lost: Vec<PeerKey> =
             self.table.iter().filter(|peer| is_lost_base(peer)).map(|peer| peer.key.clone()).collect();
         for key in lost {

@@ -119,7 +119,8 @@ impl Node {
         }
         let key = PeerKey::Identity(entry.id);
         let Some(peer) = self.table.get(&key) else { return self.add_told(now, interface, &key, entry) };
-        let same = peer.name == entry.name && (peer.http_port, peer.https_port) == (entry.http_port, entry.https_port);
+        let same =
+            || (peer.http_port, peer.https_port) == (entry.http_port, entry.https_port) && peer.name == entry.name;
         match (peer.state, peer.told) {
             (State::Down, _) => self.bring_back(now, interface, &key, entry),
             (State::Unknown, _) => {
@@ -137,7 +138,7 @@ impl Node {
                 if changed { Told::News } else { Told::Nothing }
             }
             // Only its own word changes what was heard of it, and what two others tell differently.
-            (State::Up, _) if !same && entry.epoch >= peer.newest_epoch() => Told::Ask,
+            (State::Up, _) if entry.epoch >= peer.newest_epoch() && !same() => Told::Ask,
             (State::Up | State::Suspect, _) => self.add_told_path(now, interface, &key, entry),
         }
     }

@@ -13,6 +13,7 @@
 //! side keeps nothing (`page.rs`): each request says what its sender knows and where to go on. A request is as long as the
 //! longest answer, so nobody can use a host to multiply what he sends.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 const TRIES: u32 = 8;
 /// How many peers are asked in turn where the first ones are silent.
 const PEERS_TRIED_MAX: u32 = 3;
+/// So many rows are drawn for another peer before all rows are looked at.
+const ROWS_DRAWN: usize = 8;
 /// Most pages of one pull, whatever the peers say: a full table has less.
 const PAGES_MAX: u32 = 1_000;
 /// Most lanes of one pull, and the least number of pages that makes another one worth while.
@@ -250,6 +253,11 @@ impl Node {
             if roster.after.is_none() {
                 link.pages.begun_at = Some(now);
             }
+            // Where several began to tell at one moment, the one who knows most goes on, and of equals the smallest identity.
+            let others = (digest.hosts, Reverse(extension.id));
+            if others > (link.digest.live().hosts, Reverse(self.identity.id)) && link.pages.telling.take().is_some() {
+                link.timers.clear(Timer::Page);
+            }
         }
         if let Some(pull) = &mut link.puller.current
             && to_all
@@ -364,11 +372,13 @@ impl Node {
             let there = peer.marks.iter().any(|mark| mark.interface == interface);
             peer.key != *silent && peer.state == State::Up && there
         };
-        let count = self.table.iter().filter(fits).count();
-        if count == 0 {
-            return None;
+        // Nearly every row fits, and a walk over all of them costs more than the pull itself.
+        let drawn = (0..ROWS_DRAWN).find_map(|_| self.table.draw(&mut self.random).filter(fits));
+        if let Some(peer) = drawn {
+            return Some(peer.key.clone());
         }
-        let chosen = self.random.usize(..count);
+        let count = self.table.iter().filter(fits).count();
+        let chosen = if count == 0 { return None } else { self.random.usize(..count) };
         self.table.iter().filter(fits).nth(chosen).map(|peer| peer.key.clone())
     }
 
@@ -430,7 +440,7 @@ impl Node {
     /// Splits what the first page left into lanes: the identities are spread evenly, so how far a page got tells how many
     /// there will be.
     fn open_lanes(&mut self, now: Instant, interface: u32, next: PeerId) {
-        let start = prefix_of(&next);
+        let start = next.prefix();
         let share = (start as f64 / u64::MAX as f64).max(0.001);
         let lanes = ((1.0 - share) / share / PAGES_A_LANE).min(LANES_MAX as f64) as usize;
         let width = (u64::MAX - start) / lanes.max(1) as u64;
@@ -474,11 +484,6 @@ impl Node {
             self.plan_repair(now, interface, (pull.peer, theirs));
         }
     }
-}
-
-/// The first eight bytes of an identity as a number.
-fn prefix_of(id: &PeerId) -> u64 {
-    id.as_bytes().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 /// The greatest identity that begins with that number.

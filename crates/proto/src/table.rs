@@ -4,8 +4,9 @@
 //! holds a row's slot instead of its key, which keeps a row of a large network within a few hundred bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::id::PeerId;
 use crate::peer::{Peer, PeerKey, Reason, State};
@@ -14,6 +15,9 @@ use crate::time::Instant;
 
 /// Where a row is stored: an index into [`PeerTable::slots`]. The slot of a row that is gone is used again.
 type Slot = u32;
+
+/// The bits of [`PeerTable::last`] that are the slot.
+const LAST_SLOT: u64 = Slot::MAX as u64;
 
 /// The peers that a host knows, dead ones included.
 #[derive(Debug, Default)]
@@ -24,12 +28,14 @@ pub struct PeerTable {
     identities: BTreeMap<PeerId, Slot>,
     /// The others, which come behind those in the order of keys.
     others: BTreeMap<PeerKey, Slot>,
-    names: BTreeSet<(HostName, Slot)>,
+    /// By a hash of the name: comparing names would look at a text elsewhere in memory for each step of a search.
+    names: BTreeSet<(u32, Slot)>,
     checks: BTreeSet<(Instant, Slot)>,
     /// The time of the first entry of `checks`: it is asked for twice with every datagram.
     next_check: Option<Instant>,
-    /// The slot that was asked for last. One datagram asks for its sender's row many times, so this saves most searches.
-    last: AtomicU32,
+    /// The slot that was asked for last, behind the first bits of its identity. One datagram asks for its sender's row many
+    /// times, so this saves most searches.
+    last: AtomicU64,
     live_extended: usize,
     unknown: usize,
     base: usize,
@@ -93,21 +99,37 @@ impl PeerTable {
         self.base
     }
 
+    /// Any row, each with the same chance, or none by chance where rows have gone.
+    pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Option<&Peer> {
+        let slots = self.slots.len();
+        if slots == 0 { None } else { self.slots.get(random.usize(..slots))?.as_deref() }
+    }
+
+    /// The rows of one identity: more than one only where it was copied.
+    pub(crate) fn with_id(&self, id: &PeerId) -> impl Iterator<Item = &Peer> {
+        let (first, last) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::from_bits(u128::MAX).into());
+        let copies = self.others.range(PeerKey::Clone(*id, first)..=PeerKey::Clone(*id, last));
+        self.identities.get(id).into_iter().chain(copies.map(|(_, slot)| slot)).filter_map(|slot| self.at(*slot))
+    }
+
     /// The rows that carry `name`.
-    pub fn named(&self, name: &HostName) -> impl Iterator<Item = &Peer> {
-        let all = (name.clone(), Slot::MIN)..=(name.clone(), Slot::MAX);
-        self.names.range(all).filter_map(|(_, slot)| self.at(*slot))
+    pub fn named<'a>(&'a self, name: &'a HostName) -> impl Iterator<Item = &'a Peer> {
+        let hash = hash_of(name);
+        let alike = self.names.range((hash, Slot::MIN)..=(hash, Slot::MAX));
+        alike.filter_map(|(_, slot)| self.at(*slot)).filter(move |peer| peer.name == *name)
     }
 
     fn slot(&self, key: &PeerKey) -> Option<Slot> {
         match key {
             PeerKey::Identity(id) => {
-                let last = self.last.load(Ordering::Relaxed);
-                if self.at(last).is_some_and(|peer| peer.key == *key) {
-                    return Some(last);
+                let (tag, last) = (id.prefix() & !LAST_SLOT, self.last.load(Ordering::Relaxed));
+                // The slot may hold another row by now, so the row has the last word.
+                let slot = (last & LAST_SLOT) as Slot;
+                if last & !LAST_SLOT == tag && self.at(slot).is_some_and(|peer| peer.key == *key) {
+                    return Some(slot);
                 }
                 let slot = self.identities.get(id).copied()?;
-                self.last.store(slot, Ordering::Relaxed);
+                self.last.store(tag | u64::from(slot), Ordering::Relaxed);
                 Some(slot)
             }
             PeerKey::Clone(..) | PeerKey::Base(..) => self.others.get(key).copied(),
@@ -139,7 +161,7 @@ impl PeerTable {
             PeerKey::Identity(id) => self.identities.insert(*id, slot),
             PeerKey::Clone(..) | PeerKey::Base(..) => self.others.insert(peer.key.clone(), slot),
         };
-        self.names.insert((peer.name.clone(), slot));
+        self.names.insert((hash_of(&peer.name), slot));
         if let Some(at) = peer.check_at {
             self.checks.insert((at, slot));
             self.note_next_check();
@@ -158,7 +180,7 @@ impl PeerTable {
         }?;
         let peer = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
-        self.names.remove(&(peer.name.clone(), slot));
+        self.names.remove(&(hash_of(&peer.name), slot));
         if let Some(at) = peer.check_at {
             self.checks.remove(&(at, slot));
             self.note_next_check();
@@ -182,8 +204,8 @@ impl PeerTable {
     pub(crate) fn rename(&mut self, key: &PeerKey, name: &HostName) -> Option<HostName> {
         let slot = self.slot(key)?;
         let before = std::mem::replace(&mut self.at_mut(slot)?.name, name.clone());
-        self.names.remove(&(before.clone(), slot));
-        self.names.insert((name.clone(), slot));
+        self.names.remove(&(hash_of(&before), slot));
+        self.names.insert((hash_of(name), slot));
         Some(before)
     }
 
@@ -243,7 +265,7 @@ impl PeerTable {
         let count = |test: &dyn Fn(&Peer) -> bool| self.iter().filter(|peer| test(peer)).count();
         let slot = |peer: &Peer| self.slot(&peer.key).unwrap();
         let checks: BTreeSet<_> = self.iter().filter_map(|peer| peer.check_at.map(|at| (at, slot(peer)))).collect();
-        let names: BTreeSet<_> = self.iter().map(|peer| (peer.name.clone(), slot(peer))).collect();
+        let names: BTreeSet<_> = self.iter().map(|peer| (hash_of(&peer.name), slot(peer))).collect();
         let stored = self.slots.iter().flatten().count();
         self.live_extended == count(&|peer| peer.is_live() && !peer.key.is_base())
             && self.unknown == count(&|peer| peer.state == State::Unknown)
@@ -255,6 +277,11 @@ impl PeerTable {
             && self.iter().count() == self.len()
             && self.iter().zip(self.iter().skip(1)).all(|(one, next)| one.key < next.key)
     }
+}
+
+/// FNV-1a. Who makes hashes collide gains no more than by giving many hosts one name.
+fn hash_of(name: &HostName) -> u32 {
+    name.as_str().bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// What of a row is counted.

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind};
+use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind, KnownPeer, PeerKey};
 
 use crate::base::BasePeer;
+use crate::check::Broken;
 use crate::host::{HostIndex, Life, Memory, Program, Role};
 use crate::naive::NaivePeer;
 use crate::net::{Conditions, Segment, SegmentIndex};
@@ -100,6 +101,40 @@ impl World {
         last
     }
 
+    /// Starts all hosts within `spread`, each knowing all others from its last run.
+    ///
+    /// # Errors
+    /// What an invariant found broken.
+    pub fn boot_all_warm(&mut self, hosts: &[HostIndex], spread: Duration) -> Result<(), Broken> {
+        let pause = spread / u32::try_from(hosts.len().max(1)).unwrap_or(u32::MAX);
+        let known: Vec<KnownPeer> = hosts.iter().filter_map(|host| self.known(*host)).collect();
+        for host in hosts {
+            // One at a time: what all of them know together would fill the memory.
+            let store = known.clone();
+            self.change_clock(*host, |host| host.store = store);
+            self.apply(Fault::Boot(*host, Memory::Warm));
+            self.change_clock(*host, |host| host.store = Vec::new());
+            self.run_for(pause)?;
+        }
+        Ok(())
+    }
+
+    /// What others remember of a host.
+    fn known(&self, index: HostIndex) -> Option<KnownPeer> {
+        let host = self.host(index).filter(|host| host.role == Role::Extended)?;
+        Some(KnownPeer {
+            key: PeerKey::Identity(host.id),
+            name: host.name.clone(),
+            http_port: host.profile().http_port,
+            https_port: host.profile().https_port,
+            epoch: host.epoch,
+            sequence: 0,
+            facts: host.profile().facts,
+            addresses: host.addresses().collect(),
+            down: None,
+        })
+    }
+
     /// Lets a fault happen now.
     pub fn apply(&mut self, fault: Fault) {
         self.trace.line(self.now, format_args!("{fault:?}"));
@@ -166,7 +201,7 @@ impl World {
             }
             Role::Attacker => {}
         }
-        if let Some(node) = host.node() {
+        if let Some(node) = host.node().filter(|_| self.invariants.covers(index)) {
             watch.restart(node);
         }
         self.feed(index, &Feed::Interfaces);

@@ -32,6 +32,11 @@ impl Packet {
         self.message.as_ref().ok().map(|message| message.kind)
     }
 
+    /// What an extended host says beyond the request's protocol.
+    pub(crate) fn extension(&self) -> Option<&Extension> {
+        self.message.as_ref().ok()?.info.extension.as_ref()
+    }
+
     /// How the receiver's socket sees it addressed.
     pub fn lane(&self) -> Lane {
         if self.to.ip().is_multicast() { Lane::Group } else { Lane::Unicast }

@@ -136,9 +136,7 @@ impl Watch {
     /// What was heard of a host is never replaced by something older.
     fn numbers_grow(&mut self, step: &Step<'_>) -> Result<(), String> {
         let Feed::Packet(_, packet) = step.feed else { return Ok(()) };
-        let Some(extension) = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref()) else {
-            return Ok(());
-        };
+        let Some(extension) = packet.extension() else { return Ok(()) };
         let key = PeerKey::Identity(extension.id);
         let Some(row) = step.node.table().get(&key) else { return Ok(()) };
         let number = (row.epoch, row.sequence);
@@ -202,8 +200,9 @@ const SEARCHES_AFTER_A_PAGE: usize = 30;
 fn is_called_for(step: &Step<'_>, packet: &Packet, output: &Output) -> bool {
     let Output::Send { to, bytes, .. } = output else { return true };
     let Ok(message) = Message::decode(bytes) else { return false };
-    let heard = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
-    let accused: Vec<PeerId> = heard
+    let accused: Vec<PeerId> = packet
+        .extension()
+        .and_then(|extension| extension.claims.as_ref())
         .iter()
         .flat_map(|claims| claims.suspect.iter().chain(&claims.dead).chain(&claims.heard))
         .map(|claim| claim.id)
@@ -239,14 +238,13 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
         return Ok(());
     }
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
-    let page = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.roster).is_some();
-    if page {
+    if packet.extension().is_some_and(|extension| extension.roster.is_some()) {
         let called_for = |output: &Output| is_search(output) || brings_back(step, packet);
         let asks_only = sent().all(called_for) && sent().count() <= SEARCHES_AFTER_A_PAGE;
         return if asks_only { Ok(()) } else { Err("it answered a page".to_owned()) };
     }
-    let accused = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension?.claims);
-    let most = 1 + 2 * accused.as_ref().map_or(0, |claims| claims.count());
+    let accused = packet.extension().and_then(|extension| extension.claims.as_ref());
+    let most = 1 + 2 * accused.map_or(0, |claims| claims.count());
     let uncalled = sent().find(|output| !is_called_for(step, packet, output));
     if let Some(Output::Send { to, bytes, .. }) = uncalled.or_else(|| sent().nth(most)) {
         let what = String::from_utf8_lossy(bytes);

@@ -55,9 +55,7 @@ impl Words {
         if !packet.to.ip().is_multicast() {
             return;
         }
-        let Some(extension) = Message::decode(&packet.bytes).ok().and_then(|message| message.info.extension) else {
-            return;
-        };
+        let Some(extension) = packet.extension() else { return };
         let judge = step.node.table().get(&PeerKey::Identity(extension.id));
         let listed = judge.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
         for claim in extension.claims.iter().filter(|_| listed).flat_map(|claims| &claims.dead) {
