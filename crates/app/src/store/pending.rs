@@ -16,7 +16,7 @@ const BETWEEN_COMMITS: Duration = Duration::from_secs(1);
 /// Rows of which only the times changed wait for this long.
 const LAZY: Duration = Duration::from_secs(60);
 /// Peers that may wait: every row the daemon can know (8,192 extended, 1,024 base), and as many again forgotten.
-const MOST_PEERS: usize = 18_432;
+pub(super) const MOST_PEERS: usize = 18_432;
 /// Remotes that may wait: every row the daemon can know, and some that were removed meanwhile.
 const MOST_REMOTES: usize = 2_048;
 /// History entries that may wait; reached only while nothing can be written.

@@ -1,7 +1,7 @@
 //! Changes are merged, urgent ones written soon, mere times once a minute, and the memory they take is bounded.
 
 use super::*;
-use crate::store::pending::{Batch, PeerChange, Pending};
+use crate::store::pending::{Batch, MOST_PEERS, PeerChange, Pending};
 
 fn saved_names(batch: &Batch) -> Vec<String> {
     let name = |(_, change): &(String, PeerChange)| match change {
@@ -72,11 +72,11 @@ fn lazy_rows_are_given_up_first() {
     let known: Vec<StoredPeer> = (0..100).map(peer).collect();
     let mut pending = Pending::new(0, &known, std::iter::empty());
     known.into_iter().for_each(|peer| pending.save_peer(peer, now));
-    (100..10_241).for_each(|number| pending.save_peer(peer(number), now));
+    (100..).take(MOST_PEERS - 99).for_each(|number| pending.save_peer(peer(number), now));
     assert_eq!(pending.dropped(), 100);
-    assert_eq!(pending.take_due(now).peers.len(), 10_141, "no urgent row was given up");
+    assert_eq!(pending.take_due(now).peers.len(), MOST_PEERS - 99, "no urgent row was given up");
     (0..50_000).for_each(|number| pending.save_peer(peer(number), now));
-    assert!(pending.len() <= 10_240);
+    assert!(pending.len() <= MOST_PEERS);
     (0..5_000).for_each(|number| pending.append(entry(number), now));
     assert_eq!(pending.entries(None).len(), 2_000);
 }
