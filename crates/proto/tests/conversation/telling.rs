@@ -113,6 +113,20 @@ fn a_page_to_one_is_never_longer_than_its_request() {
     assert!(sent.extension().roster.as_ref().is_some_and(|roster| roster.entries.len() >= 9 && roster.next.is_some()));
 }
 
+#[test]
+fn a_pull_ends_with_its_last_page() {
+    let mut lan = Lan::settled(30);
+    lan.run_past_heartbeat();
+    let newcomer = lan.start(31);
+    lan.run(millis(500));
+    let requests = |lan: &Lan| lan.sent.iter().filter(|sent| sent.extension().pull.is_some()).count();
+    assert!((2..=10).contains(&requests(&lan)), "{} requests", requests(&lan));
+    assert_eq!(lan.hosts[newcomer].node.hosts(), 31);
+    lan.forget();
+    lan.run(secs(8));
+    assert_eq!(requests(&lan), 0);
+}
+
 /// A datagram without the padding that makes requests as long as any answer: what a forger would send.
 fn unpadded(message: &Message) -> Vec<u8> {
     let datagram = message.encode();
