@@ -1,8 +1,10 @@
 //! Peers that are known from the last run.
 
-use kimchi_peers_proto::{Cause, Change, Config, Facts, Kind, KnownPeer, PeerKey, Reason, State};
+use kimchi_peers_proto::{
+    BucketHashes, Cause, Change, Config, Facts, Kind, KnownPeer, Nonce, PeerId, PeerKey, Pull, Reason, State,
+};
 
-use crate::lan::{Lan, address, extended, key, profile, secs};
+use crate::lan::{ETH0, Lan, address, extended, id, key, profile, secs, with};
 
 fn known(key: PeerKey, number: u8) -> KnownPeer {
     KnownPeer {
@@ -92,4 +94,38 @@ fn memory_is_bounded_too() {
     let remembered = (10..30).map(|number| known(key(number), number)).collect();
     let host = lan.start_with(2, config, remembered);
     assert_eq!(lan.hosts[host].node.table().len(), 4);
+}
+
+/// Host 1 hears the peers 9 and 10, and 9 asks it for all that it knows: whom it lists.
+fn told_to_9(lan: &mut Lan) -> Vec<PeerId> {
+    lan.group(0, 9, &extended(Kind::Notify, 9, 1));
+    lan.group(0, 10, &extended(Kind::Notify, 10, 1));
+    let request = with(extended(Kind::Search, 9, 2), |extension| {
+        extension.target = Some(id(1));
+        extension.nonce = Some(Nonce(7));
+        // They agree with nothing, so every bucket is told.
+        extension.pull = Some(Box::new(Pull { hashes: BucketHashes([1; 64]), after: None }));
+    });
+    lan.unicast(0, 9, &request);
+    let page = lan.sent.iter().find(|sent| sent.to.ip() == address(9) && sent.extension().roster.is_some());
+    let page = page.expect("a page").extension();
+    assert_eq!(page.digest, lan.hosts[0].node.digest(ETH0));
+    page.roster.iter().flat_map(|roster| &roster.entries).map(|entry| entry.id).collect()
+}
+
+#[test]
+fn who_was_not_heard_in_this_run_is_told_to_nobody() {
+    let (mut knowing, mut forgetful) = (Lan::new(), Lan::new());
+    // 11 shares its part of the digest with 9 and 10, and 40 has one to itself.
+    let remembered = [10, 11, 40].map(|number| known(key(number), number)).to_vec();
+    knowing.start_with(1, Config::default(), remembered);
+    forgetful.start(1);
+    assert_eq!(told_to_9(&mut forgetful), [id(10)]);
+    // What it remembers of 10 is from sequence 10, so 10 itself is not heard yet either.
+    assert!(told_to_9(&mut knowing).is_empty());
+    assert_eq!([10, 11, 40].map(|number| knowing.state(0, number)), [Some(State::Unknown); 3]);
+    knowing.group(0, 10, &extended(Kind::Notify, 10, 11));
+    let digest = |lan: &Lan| lan.hosts[0].node.digest(ETH0);
+    assert_eq!(digest(&knowing), digest(&forgetful), "it tells as if it remembered nobody");
+    assert_eq!(digest(&knowing).map(|digest| digest.hosts), Some(3));
 }

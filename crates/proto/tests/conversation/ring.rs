@@ -206,6 +206,22 @@ fn who_was_warned_and_heard_nothing_believes_a_verdict_at_once() {
 }
 
 #[test]
+fn who_heard_the_peer_after_the_warning_does_not_believe_a_verdict_at_once() {
+    let mut lan = Lan::settled(1);
+    lan.group(0, 9, &extended(Kind::Notify, 9, 1));
+    lan.group(0, 8, &extended(Kind::Notify, 8, 1));
+    lan.run(millis(200));
+    lan.group(0, 9, &suspicion(9, 2, 8));
+    lan.run(millis(500));
+    lan.group(0, 8, &extended(Kind::Notify, 8, 2));
+    lan.group(0, 9, &verdict(9, 3, 8));
+    lan.run(millis(1_399));
+    assert_eq!(lan.state(0, 8), Some(State::Up));
+    lan.run(millis(10));
+    assert_eq!(told(&lan, 0, 8).last(), Some(&(Change::Down, Cause::Verdict)), "it said no more");
+}
+
+#[test]
 fn a_verdict_over_an_earlier_incarnation_counts_for_nothing() {
     let mut lan = Lan::settled(1);
     lan.group(0, 9, &extended(Kind::Notify, 9, 1));

@@ -1,6 +1,8 @@
 //! What hosts tell of others: beside an answer, to all, and by calling the roll.
 
-use kimchi_peers_proto::{BucketHashes, Cause, Change, Digest, Entry, Kind, Message, Nonce, Pull, Roster, State};
+use kimchi_peers_proto::{
+    BucketHashes, Cause, Change, Digest, Entry, Kind, Lane, Message, Nonce, Pull, Roster, State, UNICAST_TTL,
+};
 
 use crate::lan::{Lan, Sent, address, extended, id, key, millis, secs, with};
 
@@ -109,6 +111,43 @@ fn a_page_to_one_is_never_longer_than_its_request() {
     let sent = lan.sent.iter().find(|sent| sent.to.ip() == address(101)).expect("a page");
     assert!(sent.bytes.len() <= asked.encode().len());
     assert!(sent.extension().roster.as_ref().is_some_and(|roster| roster.entries.len() >= 9 && roster.next.is_some()));
+}
+
+#[test]
+fn a_pull_ends_with_its_last_page() {
+    let mut lan = Lan::settled(30);
+    lan.run_past_heartbeat();
+    let newcomer = lan.start(31);
+    lan.run(millis(500));
+    let requests = |lan: &Lan| lan.sent.iter().filter(|sent| sent.extension().pull.is_some()).count();
+    assert!((2..=10).contains(&requests(&lan)), "{} requests", requests(&lan));
+    assert_eq!(lan.hosts[newcomer].node.hosts(), 31);
+    lan.forget();
+    lan.run(secs(8));
+    assert_eq!(requests(&lan), 0);
+}
+
+/// A datagram without the padding that makes requests as long as any answer: what a forger would send.
+fn unpadded(message: &Message) -> Vec<u8> {
+    let datagram = message.encode();
+    let text = std::str::from_utf8(&datagram[4..datagram.len() - 1]).unwrap();
+    let (before, padding) = text.split_once(r#","pad":["#).unwrap();
+    let body = format!("{before}{}", padding.split_once(']').unwrap().1);
+    [&u32::try_from(body.len()).unwrap().to_be_bytes(), body.as_bytes(), b"\n"].concat()
+}
+
+#[test]
+fn a_short_request_gets_a_short_page() {
+    let mut lan = Lan::settled(30);
+    lan.group(0, 101, &extended(Kind::Notify, 101, 1));
+    lan.run(secs(2));
+    lan.forget();
+    let asked = unpadded(&request(101, 2));
+    assert!((500..1_000).contains(&asked.len()), "{}", asked.len());
+    lan.datagram(0, address(101), Lane::Unicast, UNICAST_TTL, &asked);
+    let sent = lan.sent.iter().find(|sent| sent.to.ip() == address(101)).expect("a page");
+    assert!(sent.bytes.len() <= asked.len(), "{} bytes for {}", sent.bytes.len(), asked.len());
+    assert!(sent.extension().roster.as_ref().is_some_and(|roster| !roster.entries.is_empty() && roster.next.is_some()));
 }
 
 /// Peers 20 to 29 were lost, and peer 9 says that so many of them are there.
