@@ -122,7 +122,7 @@ impl Node {
     fn is_far_behind(&self, first: &PeerId, interface: u32, most: u32) -> bool {
         let hosts = self.links.get(&interface).map_or(0, |link| link.digest.live().hosts);
         let distance = self.identity.id.prefix().wrapping_sub(first.prefix());
-        let expected = u128::from(distance) * u128::from(hosts) >> u64::BITS;
+        let expected = (u128::from(distance) * u128::from(hosts)) >> u64::BITS;
         expected > u128::from(FAR + FAR_TIMES * most)
     }
 

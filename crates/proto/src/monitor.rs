@@ -131,8 +131,8 @@ impl Node {
         let ring = &link.ring;
         let asked = ring.asked.map(|asked| asked.until);
         let chains = ring.chains.values().map(|chain| chain.next);
-        let holds = ring.accused.values().filter_map(|accusation| accusation.hold);
-        let first = ring.probe_at.into_iter().chain(asked).chain(successor_due).chain(chains).chain(holds).min();
+        let first =
+            ring.probe_at.into_iter().chain(asked).chain(successor_due).chain(chains).chain(ring.hold_until).min();
         match first {
             Some(at) => link.timers.set(Timer::Watch, at.max(now + SOON)),
             None => link.timers.clear(Timer::Watch),

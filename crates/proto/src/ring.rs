@@ -44,6 +44,11 @@ pub(crate) struct Ring {
     pub(crate) chains: BTreeMap<PeerId, Chain>,
     /// Who is missed by others.
     pub(crate) accused: BTreeMap<PeerId, Accusation>,
+    /// When the first verdict that is held back may be believed, or earlier where that one was refuted meanwhile. With
+    /// half of a large network dead at once it is too much to look for it at each datagram.
+    pub(crate) hold_until: Option<Instant>,
+    /// When the accused were last looked through for those that are forgotten.
+    pub(crate) accused_sorted_out: Instant,
     /// Who is there and does not answer.
     pub(crate) doubts: BTreeMap<PeerId, Doubt>,
     pub(crate) health: Health,
@@ -63,6 +68,8 @@ impl Default for Ring {
             asked: None,
             chains: BTreeMap::new(),
             accused: BTreeMap::new(),
+            hold_until: None,
+            accused_sorted_out: Instant::ZERO,
             doubts: BTreeMap::new(),
             health: Health::default(),
             refutations: TokenBucket::new(REFUTATIONS),

@@ -47,6 +47,9 @@ pub(crate) struct Accusation {
     owed: bool,
 }
 
+/// Shortest time between two looks for the accused that may be forgotten.
+const SORT_OUT: Duration = Duration::from_millis(100);
+
 impl Node {
     /// Whether the sender of `message` was up, heard from this very address, before it: only such a peer may accuse.
     pub(crate) fn is_listed(&self, arrival: Arrival, message: &Message) -> bool {
@@ -110,7 +113,8 @@ impl Node {
         let to = SocketAddr::new(arrival.from.ip(), self.config.port);
         let Some(link) = self.links.get_mut(&arrival.interface) else { return };
         let accused = &mut link.ring.accused;
-        if !accused.contains_key(id) {
+        if now.since(link.ring.accused_sorted_out) >= SORT_OUT || accused.len() >= most {
+            link.ring.accused_sorted_out = now;
             accused.retain(|_, accusation| accusation.until > now || accusation.hold.is_some());
         }
         if accused.len() >= most {

@@ -96,6 +96,7 @@ impl Node {
                     && let Some(accusation) = link.ring.accused.get_mut(&id)
                 {
                     accusation.hold = Some(believed_at);
+                    link.ring.hold_until = Some(link.ring.hold_until.map_or(believed_at, |at| at.min(believed_at)));
                 }
                 if self.is_witness_of(&id, interface) {
                     self.question_verdict(now, interface, &id);
@@ -119,9 +120,13 @@ impl Node {
 
     /// Believes the verdicts that nothing spoke against.
     pub(crate) fn end_holds(&mut self, now: Instant, interface: u32) {
-        let Some(link) = self.links.get(&interface) else { return };
-        let over = link.ring.accused.iter().filter(|(_, accusation)| accusation.hold.is_some_and(|until| until <= now));
-        let over: Vec<PeerId> = over.map(|(id, _)| *id).collect();
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        if link.ring.hold_until.is_none_or(|until| until > now) {
+            return;
+        }
+        let held = || link.ring.accused.iter().filter_map(|(id, accusation)| Some((*id, accusation.hold?)));
+        let over: Vec<PeerId> = held().filter(|(_, until)| *until <= now).map(|(id, _)| id).collect();
+        link.ring.hold_until = held().map(|(_, until)| until).filter(|until| *until > now).min();
         for id in over {
             self.believe_verdict(now, interface, &id);
         }
