@@ -299,7 +299,9 @@ impl Node {
     /// Sends a directed search by one link.
     pub(crate) fn ask_in_ring(&mut self, now: Instant, interface: u32, id: &PeerId, nonce: Nonce) {
         let Some(address) = self.address_in_ring(id, interface) else { return };
-        let detail = Detail { target: Some(*id), nonce: Some(nonce), ..Detail::default() };
+        // Neighbours compare their tables with each probe, so that what one of them missed is soon noticed.
+        let digest = self.links.get(&interface).map(|link| link.digest.live());
+        let detail = Detail { target: Some(*id), nonce: Some(nonce), digest, ..Detail::default() };
         let to = SocketAddr::new(address, self.config.port);
         self.send_unicast(now, interface, to, (Kind::Search, detail), usize::MAX);
     }

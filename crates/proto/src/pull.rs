@@ -50,7 +50,7 @@ const SETTLE: Duration = Duration::from_millis(30);
 const SETTLE_SPREAD: Duration = Duration::from_millis(100);
 const SETTLE_SHARE: Duration = Duration::from_millis(1);
 /// Shortest and longest pause between two repairs; it doubles while they bring nothing.
-const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(64);
 /// Where this host agrees with others, so many hosts after a differing one in the ring look into it.
 const LOOKERS: u32 = 3;

@@ -196,8 +196,12 @@ impl Node {
                 }
             }
             (Lane::Unicast, Some(_), _) => {
-                if !self.answer_directly(arrival, nonce, datagram) {
+                if !self.answer_directly(arrival, extension, datagram) {
                     self.plan_answer(arrival.now, arrival.interface);
+                }
+                if let Some((extension, digest)) = extension.and_then(|extension| Some((extension, extension.digest?)))
+                {
+                    self.compare(arrival, extension, digest);
                 }
             }
             // Whose name is too long to be told by others answers for itself.
@@ -217,13 +221,12 @@ impl Node {
 
     /// Answers a directed search to its sender alone. An answer longer than its question goes to the group instead,
     /// so that nobody can use this host to multiply what he sends.
-    fn answer_directly(
-        &mut self,
-        arrival: Arrival,
-        echo: Option<crate::message::Nonce>,
-        datagram: &Datagram<'_>,
-    ) -> bool {
-        let detail = Detail { echo, brief: true, ..Detail::default() };
+    fn answer_directly(&mut self, arrival: Arrival, question: Option<&Extension>, datagram: &Datagram<'_>) -> bool {
+        let echo = question.and_then(|question| question.nonce);
+        // Who tells its digest is told one.
+        let link = self.links.get(&arrival.interface).filter(|_| question.is_some_and(|asked| asked.digest.is_some()));
+        let digest = link.map(|link| link.digest.live());
+        let detail = Detail { echo, digest, brief: true, ..Detail::default() };
         let to = SocketAddr::new(arrival.from.ip(), self.config.port);
         self.send_unicast(arrival.now, arrival.interface, to, (Kind::Notify, detail), datagram.bytes.len())
     }
@@ -255,6 +258,10 @@ impl Node {
                 self.compare(arrival, extension, digest);
             }
             (Lane::Group, None) => {}
+            (Lane::Unicast, Some(digest)) if extension.roster.is_none() => {
+                self.receive_page(arrival, extension);
+                self.compare(arrival, extension, digest);
+            }
             (Lane::Unicast, _) => self.receive_page(arrival, extension),
         }
     }
