@@ -79,12 +79,12 @@ fn measure(protocol: &'static str, role: Role, hosts: usize, seed: u64) -> Resul
         let known = known_pairs(&world, hosts);
         curve.push((world.now().as_secs_f64(), known));
         if known >= 100.0 {
-            until_known.get_or_insert(packets(&world));
+            until_known.get_or_insert_with(|| packets(&world));
         }
     }
     let a_host = |packets: u64| packets as f64 / hosts as f64;
     let (boot_multicasts, boot_packets) =
-        (a_host(world.total().multicasts()), a_host(until_known.unwrap_or(packets(&world))));
+        (a_host(world.total().multicasts()), a_host(until_known.unwrap_or_else(|| packets(&world))));
     world.run_for(seconds(36))?;
     let (join, join_time) = join(&mut world, *newcomer, hosts)?;
     world.run_for(seconds(19))?;
