@@ -57,6 +57,7 @@ mod pull;
 mod reach;
 mod receive;
 mod refusal;
+mod repair;
 mod ring;
 mod roster;
 mod suspicion;

@@ -239,7 +239,9 @@ fn no_answer_to_an_answer(step: &Step<'_>) -> Result<(), String> {
     }
     let sent = || step.outputs.iter().filter(|output| matches!(output, Output::Send { .. }));
     if packet.extension().is_some_and(|extension| extension.roster.is_some()) {
-        let called_for = |output: &Output| is_search(output) || brings_back(step, packet);
+        // Who is missed by others may be heard by its page, and those next to it vouch for it.
+        let called_for =
+            |output: &Output| is_search(output) || brings_back(step, packet) || is_called_for(step, packet, output);
         let asks_only = sent().all(called_for) && sent().count() <= SEARCHES_AFTER_A_PAGE;
         return if asks_only { Ok(()) } else { Err("it answered a page".to_owned()) };
     }
