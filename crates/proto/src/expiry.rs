@@ -15,6 +15,9 @@ use crate::node::Node;
 use crate::peer::{Path, Peer, PeerKey, Probe, Reach, Reason, State};
 use crate::time::Instant;
 
+/// Directed searches that an extended peer known from the last run may leave unanswered: it was searched for by multicast
+/// twice before, and tells of itself when it starts.
+const UNKNOWN_TRIES: u8 = 3;
 /// Base searches that a base peer known from the last run may leave unanswered.
 const BASE_CONFIRM_TRIES: u8 = 3;
 /// Time between those.
@@ -152,21 +155,33 @@ impl Node {
 
     /// Sends the next directed search, or gives the peer up.
     fn check_doubted(&mut self, now: Instant, key: &PeerKey) {
-        let tries = self.table.get(key).and_then(|peer| peer.probe).map_or(0, |probe| probe.tries);
-        if tries < self.config.probe_tries {
+        let Some(peer) = self.table.get(key) else { return };
+        let tries = peer.probe.map_or(0, |probe| probe.tries);
+        let unknown = peer.state == State::Unknown;
+        let most = if unknown { self.unknown_tries() } else { self.config.probe_tries };
+        if tries < most {
             self.probe(now, key, tries + 1);
             return self.table.schedule(key, now + self.config.probe_interval);
         }
         if self.grace_until > now {
             // This host could not hear well itself: the peer gets another series.
-            if let Some(peer) = self.table.get_mut(key) {
+            if let Some(peer) = self.table.get_mut(key)
+                && !unknown
+            {
                 peer.probe = None;
             }
             return self.table.schedule(key, self.grace_until);
         }
-        let unknown = self.table.get(key).is_some_and(|peer| peer.state == State::Unknown);
         let cause = if unknown { Cause::NotHeardSinceStart } else { Cause::NoAnswer };
         self.mark_down(now, key, Reason::Lost, cause);
+    }
+
+    /// How often a peer of the last run is asked. Where hosts start one after the other, each of them remembers all that
+    /// are still to come: who agrees with others on who is there asks each of those once, or it would cost the square of
+    /// their number.
+    fn unknown_tries(&self) -> u8 {
+        let agrees = self.links.values().any(|link| link.joined) && self.table.live_extended() > 0;
+        self.config.probe_tries.min(if agrees { 1 } else { UNKNOWN_TRIES })
     }
 
     pub(crate) fn probe(&mut self, now: Instant, key: &PeerKey, tries: u8) {

@@ -149,7 +149,9 @@ impl Node {
     pub(crate) fn lost_before(&self, now: Instant, interface: u32) -> Vec<PeerId> {
         let since = now - self.config.lost_search_for;
         let here = self.rows_before(&self.identity.id).take_while(|(_, peer)| !is_member(peer, interface));
-        let lost = |peer: &Peer| peer.reason == Some(Reason::Lost) && peer.state_since > since;
+        // Who was not there when this host came is not searched for: it tells of itself when it starts.
+        let lost =
+            |peer: &Peer| peer.reason == Some(Reason::Lost) && peer.state_since > since && peer.last_heard.is_some();
         here.filter(|(_, peer)| lost(peer)).map(|(id, _)| id).collect()
     }
 

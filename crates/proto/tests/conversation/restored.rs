@@ -30,7 +30,7 @@ fn who_is_heard_is_confirmed_and_who_is_not_is_lost() {
     lan.run(secs(60));
     assert_eq!((lan.state(host, 1), lan.state(host, 3)), (Some(State::Up), Some(State::Down)));
     let lost = lan.changes(host, &key(3));
-    assert_eq!(lost, [(start + secs(13), Change::Down, Cause::NotHeardSinceStart)]);
+    assert_eq!(lost, [(start + secs(10), Change::Down, Cause::NotHeardSinceStart)]);
     assert_eq!(lan.peer(host, &key(3)).reason, Some(Reason::Lost));
     let searches = lan.sent_by(host, Kind::Search).iter().filter(|sent| sent.is_multicast()).count();
     assert_eq!(searches, 1, "who is missing is asked alone, since another host does not know of it either");
