@@ -33,9 +33,12 @@ fn the_rivals_do_what_they_are_said_to() -> Result<(), Broken> {
         table.lines().find(is_it).unwrap_or_default().to_owned()
     };
     // Each search is answered by everybody, and nobody ever forgets.
-    assert!(row("as requested", "20").contains("| 21 | not in 60 s |"), "{table}");
-    assert!(row("with heartbeat", "10").contains("| 11 | 30.0 s |"), "{table}");
+    assert!(row("as requested", "20").contains("| 21 | 0 | 1 ms | not in 60 s |"), "{table}");
+    // It forgets after 30 s of silence, and the crash comes 9 s after the last heartbeat.
+    assert!(row("with heartbeat", "10").contains("| 11 | 0 | 1 ms | 21.0 s |"), "{table}");
     assert!(!row("kimchi-peers", "20").contains("not in"), "{table}");
+    // Ours costs a search and an answer at any size.
+    assert!(["10", "20"].iter().all(|hosts| row("kimchi-peers", hosts).contains(" s | 2 | ")), "{table}");
     assert_eq!(plots.len(), 4);
     assert!(plots.iter().all(|(name, svg)| name.ends_with(".svg") && svg.contains("kimchi-peers")));
     Ok(())
