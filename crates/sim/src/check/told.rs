@@ -65,7 +65,10 @@ fn was_told(step: &Step<'_>, peer: &Peer) -> bool {
     };
     let teller = step.node.table().get(&PeerKey::Identity(extension.id));
     let listed = teller.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
-    packet.kind() == Some(Kind::Notify) && listed && peer.key.id() != Some(&extension.id)
+    // A probe carries a digest too; where that covers what this host remembers, all of it is there.
+    let speaks =
+        packet.kind() == Some(Kind::Notify) || (packet.kind() == Some(Kind::Search) && extension.digest.is_some());
+    speaks && listed && peer.key.id() != Some(&extension.id)
 }
 
 /// A row is doubted only after its lifetime, counted from when it was heard or told of.
