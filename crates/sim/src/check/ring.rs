@@ -19,6 +19,8 @@ const COPIES: u32 = 3;
 /// How long a port that was unreachable explains haste, and a verdict that was heard explains a death.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 const HEARD_FOR: Duration = Duration::from_secs(2);
+/// How long own suspicions explain an own verdict: a slow host acts up to three seconds late.
+const ASKED_FOR: Duration = Duration::from_secs(5);
 
 /// The words so far.
 #[derive(Debug, Default)]
@@ -79,7 +81,7 @@ impl Words {
         let since = peer.last_heard.max(told);
         let silent = since.is_none_or(|since| step.now.since(since) >= DEAD_AFTER) || self.was_refused(step, peer);
         let asked = peer.key.id().and_then(|id| self.suspected.get(id)).is_some_and(|(copies, at)| {
-            *copies >= COPIES && step.now.since(*at) >= LAST_WORD && step.now.since(*at) < HEARD_FOR
+            *copies >= COPIES && step.now.since(*at) >= LAST_WORD && step.now.since(*at) < ASKED_FOR
         });
         silent && asked
     }
