@@ -321,21 +321,7 @@ fn known(number: u8) -> KnownPeer {
 }
 
 fn extension(id: PeerId, epoch: u64) -> Extension {
-    Extension {
-        id,
-        epoch: epoch.max(1),
-        sequence: 0,
-        time_to_live: 30,
-        target: None,
-        nonce: None,
-        echo: None,
-        previous_address: None,
-        digest: None,
-        facts: Facts::default(),
-        pull: None,
-        roster: None,
-        claims: None,
-    }
+    Extension::new(id, (epoch.max(1), 0), 30)
 }
 
 /// A message that five bytes describe.

@@ -143,21 +143,7 @@ mod tests {
 
     /// A heartbeat of the host with this number.
     fn heartbeat(number: u8, sequence: u64) -> Vec<u8> {
-        let extension = Extension {
-            id: PeerId::from_bytes([number; 32]),
-            epoch: 1,
-            sequence,
-            time_to_live: 30,
-            target: None,
-            nonce: None,
-            echo: None,
-            previous_address: None,
-            digest: None,
-            facts: Facts::default(),
-            pull: None,
-            roster: None,
-            claims: None,
-        };
+        let extension = Extension::new(PeerId::from_bytes([number; 32]), (1, sequence), 30);
         let info = Info {
             name: format!("kvm-{number}").parse().unwrap(),
             address: address(number),

@@ -49,21 +49,7 @@ fn profile(number: u32) -> Profile {
 /// A heartbeat as the network's hosts send it.
 fn heartbeat(number: u32, sequence: u64, https_port: u16, digest: Option<Digest>) -> Message {
     let Profile { name, http_port, facts, .. } = profile(number);
-    let extension = Extension {
-        id: id(number),
-        epoch: 1_795_415_329,
-        sequence,
-        time_to_live: 3_000,
-        target: None,
-        nonce: None,
-        echo: None,
-        previous_address: None,
-        digest,
-        facts,
-        pull: None,
-        roster: None,
-        claims: None,
-    };
+    let extension = Extension { digest, facts, ..Extension::new(id(number), (1_795_415_329, sequence), 3_000) };
     let info = Info { name, address: address(number), http_port, https_port, extension: Some(extension) };
     Message { kind: Kind::Notify, info }
 }

@@ -33,7 +33,7 @@ const TURN: Duration = Duration::from_millis(3);
 /// No host counts further than this.
 const RANK_MAX: u32 = 64;
 /// Who expects more than so many hosts, and so many times those that matter, before itself does not count them. Of evenly
-/// spread identities fewer than that matter are there once in 10^12 times.
+/// spread identities fewer than that matter are there less than once in 10^12 times.
 const FAR: u32 = 32;
 const FAR_TIMES: u32 = 4;
 /// A host that is still finding out who is there waits so long, and up to as long again, before it answers: for each host

@@ -10,11 +10,9 @@ use std::time::Duration;
 use crate::announce::Detail;
 use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
-use crate::facts::Facts;
-use crate::few::Few;
 use crate::message::{Kind, Nonce};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reach, Reason, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
 use crate::roster::{Entry, Roster};
 use crate::time::Instant;
 
@@ -150,32 +148,7 @@ impl Node {
         if is_base || !self.make_room(now, false) {
             return Told::Nothing;
         }
-        self.table.insert(Peer {
-            key: key.clone(),
-            name: entry.name.clone(),
-            http_port: entry.http_port,
-            https_port: entry.https_port,
-            // Nothing was heard of it, so whatever it says itself is newer.
-            epoch: 0,
-            sequence: 0,
-            time_to_live: self.lifetime(),
-            facts: Facts::default(),
-            paths: Few::new(),
-            state: State::Unknown,
-            reason: None,
-            state_since: now,
-            last_heard: None,
-            round_trip: None,
-            reach: Reach::Both,
-            conflict: None,
-            epoch_since: now,
-            probe: None,
-            rival: None,
-            goodbye: None,
-            told: None,
-            marks: Few::new(),
-            check_at: None,
-        });
+        self.table.insert(Peer::new(key.clone(), entry.name.clone(), (entry.http_port, entry.https_port), now));
         self.rewrite(now, interface, key, entry);
         self.mark_up(now, key, Cause::Told);
         self.review_name(&entry.name);

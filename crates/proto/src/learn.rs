@@ -6,11 +6,10 @@ use std::time::Duration;
 use crate::counters::Drop;
 use crate::event::{Cause, Change};
 use crate::facts::Facts;
-use crate::few::Few;
 use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
-use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reach, Reason, Rival, State};
+use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
@@ -279,31 +278,8 @@ impl Node {
 
 fn new_peer(key: PeerKey, message: &Message, usual: &Facts, now: Instant) -> Peer {
     let info = &message.info;
-    Peer {
-        key,
-        name: info.name.clone(),
-        http_port: info.http_port,
-        https_port: info.https_port,
-        epoch: 0,
-        sequence: 0,
-        time_to_live: Duration::ZERO,
-        facts: info.extension.as_ref().map(|extension| usual.shared_with(&extension.facts)).unwrap_or_default(),
-        paths: Few::new(),
-        state: State::Unknown,
-        reason: None,
-        state_since: now,
-        last_heard: None,
-        round_trip: None,
-        reach: Reach::Both,
-        conflict: None,
-        epoch_since: now,
-        probe: None,
-        rival: None,
-        goodbye: None,
-        told: None,
-        marks: Few::new(),
-        check_at: None,
-    }
+    let facts = info.extension.as_ref().map(|extension| usual.shared_with(&extension.facts)).unwrap_or_default();
+    Peer { facts, ..Peer::new(key, info.name.clone(), (info.http_port, info.https_port), now) }
 }
 
 /// Notes that the peer was heard on a path, and tells whether its addresses are different now.

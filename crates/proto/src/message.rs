@@ -145,6 +145,26 @@ impl Message {
 }
 
 impl Extension {
+    /// What every message has, and nothing more: the number of the datagram is `(epoch, sequence)`, the lifetime is in
+    /// seconds.
+    pub fn new(id: PeerId, (epoch, sequence): (u64, u64), time_to_live: u32) -> Self {
+        Self {
+            id,
+            epoch,
+            sequence,
+            time_to_live,
+            target: None,
+            nonce: None,
+            echo: None,
+            previous_address: None,
+            digest: None,
+            facts: Facts::default(),
+            pull: None,
+            roster: None,
+            claims: None,
+        }
+    }
+
     /// Whether it tells the sender's facts, so that one that is absent is gone.
     pub(crate) fn is_full(&self) -> bool {
         self.echo.is_none() && self.target.is_none() && self.claims.is_none()

@@ -10,12 +10,11 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::config::Config;
 use crate::counters::{Counters, Drop, Ledger};
 use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
-use crate::few::Few;
 use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::link::Link;
 use crate::message::INTEGER_MAX;
-use crate::peer::{KnownPeer, Path, Peer, PeerKey, Reach, State};
+use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
 use crate::table::PeerTable;
 use crate::text::HostName;
 use crate::time::Instant;
@@ -183,10 +182,6 @@ impl Node {
         let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0), digest: None };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
         self.table.insert(Peer {
-            key: known.key,
-            name: known.name,
-            http_port: known.http_port,
-            https_port: known.https_port,
             epoch: known.epoch,
             sequence: known.sequence,
             time_to_live,
@@ -194,18 +189,7 @@ impl Node {
             paths: known.addresses.into_iter().map(path).collect(),
             state,
             reason,
-            state_since: Instant::ZERO,
-            last_heard: None,
-            round_trip: None,
-            reach: Reach::Both,
-            conflict: None,
-            epoch_since: Instant::ZERO,
-            probe: None,
-            rival: None,
-            goodbye: None,
-            told: None,
-            marks: Few::new(),
-            check_at: None,
+            ..Peer::new(known.key, known.name, (known.http_port, known.https_port), Instant::ZERO)
         });
     }
 

@@ -241,6 +241,36 @@ pub(crate) struct Rival {
 pub(crate) const PATHS_MAX: usize = 8;
 
 impl Peer {
+    /// A row of which nothing is known but who it is and where its console answers, since `now`.
+    pub(crate) fn new(key: PeerKey, name: HostName, (http_port, https_port): (u16, u16), now: Instant) -> Self {
+        Self {
+            key,
+            name,
+            http_port,
+            https_port,
+            // Nothing was heard of it, so whatever it says itself is newer.
+            epoch: 0,
+            sequence: 0,
+            time_to_live: Duration::ZERO,
+            facts: Facts::default(),
+            paths: Few::new(),
+            state: State::Unknown,
+            reason: None,
+            state_since: now,
+            last_heard: None,
+            round_trip: None,
+            reach: Reach::Both,
+            conflict: None,
+            epoch_since: now,
+            probe: None,
+            rival: None,
+            goodbye: None,
+            told: None,
+            marks: Few::new(),
+            check_at: None,
+        }
+    }
+
     /// The addresses where the peer is heard, the one to use first, none twice.
     pub fn addresses(&self) -> Vec<IpAddr> {
         let mut addresses: Vec<IpAddr> = Vec::with_capacity(self.paths.len());

@@ -303,15 +303,11 @@ impl Traits {
 mod tests {
     use std::net::IpAddr;
     use std::ops::RangeBounds as _;
-    use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::facts::Facts;
-    use crate::few::Few;
     use crate::id::PeerId;
-    use crate::peer::Reach;
 
     /// One call of a method that changes the table; the numbers choose among a few keys, names, states and times.
     #[derive(Debug, Clone)]
@@ -361,31 +357,7 @@ mod tests {
     }
 
     fn row(key: PeerKey, name: HostName, state: State, check_at: Option<Instant>) -> Peer {
-        Peer {
-            key,
-            name,
-            http_port: 8000,
-            https_port: 8001,
-            epoch: 1,
-            sequence: 1,
-            time_to_live: Duration::from_secs(30),
-            facts: Facts::default(),
-            paths: Few::new(),
-            state,
-            reason: None,
-            state_since: Instant::ZERO,
-            last_heard: None,
-            round_trip: None,
-            reach: Reach::Both,
-            conflict: None,
-            epoch_since: Instant::ZERO,
-            probe: None,
-            rival: None,
-            goodbye: None,
-            told: None,
-            marks: Few::new(),
-            check_at,
-        }
+        Peer { state, check_at, ..Peer::new(key, name, (8000, 8001), Instant::ZERO) }
     }
 
     fn apply(table: &mut PeerTable, step: &Step) {

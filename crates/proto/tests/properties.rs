@@ -48,19 +48,13 @@ fn extension() -> impl Strategy<Value = Extension> {
     let digest = option::of((any::<u64>(), 0..=99_999_u32).prop_map(|(sum, hosts)| Digest { sum, hosts }));
     let plain = (id(), numbers, option::of(id()), nonce(), nonce(), option::of(address()), digest, facts).prop_map(
         |(id, (epoch, sequence, time_to_live), target, nonce, echo, previous_address, digest, facts)| Extension {
-            id,
-            epoch,
-            sequence,
-            time_to_live,
             target,
             nonce,
             echo,
             previous_address,
             digest,
             facts,
-            pull: None,
-            roster: None,
-            claims: None,
+            ..Extension::new(id, (epoch, sequence), time_to_live)
         },
     );
     (plain, 0..5_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {

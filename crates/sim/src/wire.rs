@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    Claim, Claims, DecodeError, Extension, Facts, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message,
-    PORT, Peer, PeerId, UNICAST_TTL,
+    Claim, Claims, DecodeError, Extension, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT,
+    Peer, PeerId, UNICAST_TTL,
 };
 
 use crate::fault::Slander;
@@ -64,21 +64,7 @@ pub(crate) fn base_message(kind: Kind, name: &HostName, address: IpAddr) -> Vec<
 
 /// A goodbye in the name of an extended peer.
 pub(crate) fn goodbye_of(name: &HostName, address: IpAddr, (id, epoch, sequence): (PeerId, u64, u64)) -> Vec<u8> {
-    let extension = Extension {
-        id,
-        epoch,
-        sequence,
-        time_to_live: 30,
-        target: None,
-        nonce: None,
-        echo: None,
-        previous_address: None,
-        digest: None,
-        facts: Facts::default(),
-        pull: None,
-        roster: None,
-        claims: None,
-    };
+    let extension = Extension::new(id, (epoch, sequence), 30);
     let info = Info { name: name.clone(), address, http_port: 8000, https_port: 8001, extension: Some(extension) };
     Message { kind: Kind::Quit, info }.encode()
 }

@@ -81,21 +81,8 @@ impl Load {
 
     fn heartbeat(&self, number: u32) -> Vec<u8> {
         let Profile { name, http_port, https_port, facts } = profile(number);
-        let extension = Extension {
-            id: id(number),
-            epoch: 1,
-            sequence: self.sequence,
-            time_to_live: 3_000,
-            target: None,
-            nonce: None,
-            echo: None,
-            previous_address: None,
-            digest: self.digest,
-            facts,
-            pull: None,
-            roster: None,
-            claims: None,
-        };
+        let extension =
+            Extension { digest: self.digest, facts, ..Extension::new(id(number), (1, self.sequence), 3_000) };
         let info = Info { name, address: address(number).into(), http_port, https_port, extension: Some(extension) };
         Message { kind: Kind::Notify, info }.encode()
     }

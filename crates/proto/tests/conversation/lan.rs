@@ -43,21 +43,7 @@ pub(crate) fn interface(index: u32, number: u8) -> Interface {
 
 /// A message of the extended peer `number`, in epoch 5.
 pub(crate) fn extended(kind: Kind, number: u8, sequence: u64) -> Message {
-    let extension = Extension {
-        id: id(number),
-        epoch: 5,
-        sequence,
-        time_to_live: 30,
-        target: None,
-        nonce: None,
-        echo: None,
-        previous_address: None,
-        digest: None,
-        facts: Facts::default(),
-        pull: None,
-        roster: None,
-        claims: None,
-    };
+    let extension = Extension::new(id(number), (5, sequence), 30);
     Message { kind, info: Info { extension: Some(extension), ..base(kind, number).info } }
 }
 
