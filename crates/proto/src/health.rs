@@ -16,6 +16,11 @@ const QUIET: f64 = 0.03;
 const BAD: f64 = 0.25;
 /// Who heard nobody for so long does not declare anybody dead: a neighbour probes it once a second.
 const DEAF_AFTER: Duration = Duration::from_secs(2);
+/// A host that is woken so late is short of time: answers wait for it rather than fail to come.
+const STRAINED: Duration = Duration::from_millis(50);
+/// Most late wake-ups that count, and how long one does.
+const STRAIN_MAX: u32 = 3;
+const STRAIN_LASTS: Duration = Duration::from_secs(1);
 
 /// How well one link is heard.
 #[derive(Debug, Clone)]
@@ -23,6 +28,9 @@ pub(crate) struct Health {
     missed: f64,
     /// How much of `missed` is still what was taken for granted at first, 1 to 0.
     assumed: f64,
+    /// How often this host was woken late lately, and when that changed last.
+    strain: u32,
+    strain_since: Instant,
     /// When any extended peer was heard there last.
     pub(crate) heard: Option<Instant>,
     /// Whether nobody is heard there although peers are listed.
@@ -31,7 +39,14 @@ pub(crate) struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { missed: MISSED_AT_FIRST, assumed: 1.0, heard: None, isolated: false }
+        Self {
+            missed: MISSED_AT_FIRST,
+            assumed: 1.0,
+            strain: 0,
+            strain_since: Instant::ZERO,
+            heard: None,
+            isolated: false,
+        }
     }
 }
 
@@ -73,6 +88,21 @@ impl Health {
     /// Time between two tries, as a multiple of the configured one: where nothing is lost, half of the tries do.
     pub(crate) fn pace(&self, tries: u32) -> u32 {
         if self.loss() < QUIET && tries >= 4 { 2 } else { 1 }
+    }
+
+    /// Takes in how late this host was woken.
+    pub(crate) fn note_wake_up(&mut self, now: Instant, late: Duration) {
+        if late > STRAINED {
+            (self.strain, self.strain_since) = ((self.strain + 1).min(STRAIN_MAX), now);
+        } else if now.since(self.strain_since) > STRAIN_LASTS {
+            (self.strain, self.strain_since) = (self.strain.saturating_sub(1), now);
+        }
+    }
+
+    /// How much more time than usual answers and tries get, 1 to 4: whoever is short of time makes it worse for itself by
+    /// asking more often.
+    pub(crate) fn slowdown(&self) -> u32 {
+        1 + self.strain
     }
 
     /// Whether any peer was heard since `since`, and not too long ago: otherwise it is us.
@@ -124,6 +154,20 @@ mod tests {
         assert!((settled(3).stretch() - 1.0).abs() < 0.001, "16 % one way is no bad link");
         assert!(settled(7).stretch() > 1.5);
         assert!((settled(10).stretch() - 2.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn who_is_short_of_time_asks_less_until_it_is_in_time_again() {
+        let mut health = Health::default();
+        let at = |millis: u64| Instant::from_micros(millis * 1000);
+        health.note_wake_up(at(10_000), STRAINED);
+        assert_eq!(health.slowdown(), 1, "a busy machine is that late every now and then");
+        (0..9).for_each(|turn| health.note_wake_up(at(10_000 + turn), STRAINED * 2));
+        assert_eq!(health.slowdown(), 4);
+        (0..90).for_each(|turn| health.note_wake_up(at(10_010 + turn * 10), Duration::ZERO));
+        assert_eq!(health.slowdown(), 4, "a second is not over");
+        (0..90).for_each(|turn| health.note_wake_up(at(11_000 + turn * 50), Duration::ZERO));
+        assert_eq!(health.slowdown(), 1);
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Node {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let due = link.timers.at(Timer::Watch).unwrap_or(now);
         link.timers.clear(Timer::Watch);
+        link.ring.health.note_wake_up(now, now.since(due));
         if now.since(due) > LATE {
             self.wake_late(now, interface, now.since(due) > VERY_LATE);
         }
@@ -140,6 +141,8 @@ impl Node {
     }
 
     fn wake_late(&mut self, now: Instant, interface: u32, very: bool) {
+        // What came in meanwhile is not read yet.
+        let next = now + self.config.try_interval;
         let Some(link) = self.links.get_mut(&interface) else { return };
         link.ring.asked = None;
         for chain in link.ring.chains.values_mut().filter(|chain| chain.is_open()) {
@@ -147,7 +150,7 @@ impl Node {
             chain.since = now;
             chain.suspect_at += later;
             chain.verdict_at += later;
-            (chain.stage, chain.tries, chain.copies, chain.due, chain.next) = (Stage::Asked, 0, 0, false, now);
+            (chain.stage, chain.tries, chain.copies, chain.due, chain.next) = (Stage::Asked, 0, 0, false, next);
             chain.refusals = 0;
         }
         if very {
@@ -280,7 +283,8 @@ impl Node {
         if chain.suspect_at <= now {
             return self.start_suspecting(now, interface, id);
         }
-        let pace = health.pace(chain.tries) * u32::try_from(crowd).unwrap_or(u32::MAX);
+        let crowd = u32::try_from(crowd).unwrap_or(u32::MAX);
+        let pace = (health.pace(chain.tries) * health.slowdown()).saturating_mul(crowd);
         chain.next = (now + pause * pace).min(chain.suspect_at).max(now + SOON);
         self.try_peer(now, interface, id);
     }
@@ -332,6 +336,7 @@ impl Node {
         let round_trip = self.table.get(&PeerKey::Identity(id)).and_then(|peer| peer.round_trip).unwrap_or_default();
         let patience = self.config.try_interval.max((round_trip * ROUND_TRIPS).min(LATEST_ANSWER));
         let Some(link) = self.links.get_mut(&interface) else { return };
+        let patience = (patience * link.ring.health.slowdown()).min(patience.max(LATEST_ANSWER));
         let nonce = link.ring.nonce;
         link.ring.asked = Some(Asked { id, to, sent_at: now, until: now + patience });
         self.ask_in_ring(now, interface, &id, nonce);

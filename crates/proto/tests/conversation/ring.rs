@@ -321,6 +321,26 @@ fn who_wakes_late_begins_anew() {
 }
 
 #[test]
+fn who_is_short_of_time_tries_less_often() {
+    // The first 1.5 s after a crash, when the wake-ups before it came up to 190 ms late or in time.
+    let tries = |late: bool| {
+        let mut lan = Lan::watching(3);
+        for _ in 0..40 {
+            [0, 2].into_iter().for_each(|host| lan.hosts[host].stopped = late);
+            lan.run(millis(190));
+            [0, 2].into_iter().for_each(|host| lan.hosts[host].stopped = false);
+            lan.tick();
+        }
+        lan.hosts[1].stopped = true;
+        lan.forget();
+        lan.run(millis(1_500));
+        lan.sent.iter().filter(|sent| sent.to.ip() == address(2) && sent.kind() == Kind::Search).count()
+    };
+    let (in_time, late) = (tries(false), tries(true));
+    assert!(late * 4 <= in_time * 3, "{late} and {in_time} tries");
+}
+
+#[test]
 fn a_lost_peer_is_searched_for_by_the_host_behind_it() {
     let mut lan = Lan::watching(4);
     lan.hosts[1].cut_off = true;
