@@ -8,7 +8,9 @@ use kimchi_peers_proto::Instant;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId as TimerClock, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::{ClockId, clock_gettime};
-use tokio::net::unix::pipe;
+use tokio::io::unix::AsyncFd;
+
+use crate::readiness;
 
 /// The present time of the engine's clock (`CLOCK_BOOTTIME`).
 ///
@@ -33,7 +35,7 @@ pub fn wall_clock(at: Instant) -> SystemTime {
 #[derive(Debug)]
 pub(crate) struct Alarm {
     timer: TimerFd,
-    events: pipe::Receiver,
+    events: AsyncFd<OwnedFd>,
     /// What it is set to, so that setting it to the same again costs nothing.
     set_to: Option<Instant>,
 }
@@ -43,8 +45,7 @@ impl Alarm {
     pub(crate) fn new() -> io::Result<Self> {
         let timer = TimerFd::new(TimerClock::CLOCK_BOOTTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let shared: OwnedFd = timer.as_fd().try_clone_to_owned()?;
-        // The runtime's safe way to wait for any descriptor that is read with read(2).
-        Ok(Self { timer, events: pipe::Receiver::from_owned_fd_unchecked(shared)?, set_to: None })
+        Ok(Self { timer, events: readiness::watch(shared)?, set_to: None })
     }
 
     /// Sets the alarm to `at`, or switches it off.
@@ -64,18 +65,12 @@ impl Alarm {
     }
 
     /// Waits until the alarm fires. Cancelling loses nothing.
+    ///
+    /// How often it fired is not read: the runtime is told of each firing once, and setting the alarm again forgets it.
     pub(crate) async fn fired(&mut self) -> io::Result<()> {
-        loop {
-            self.events.readable().await?;
-            match self.events.try_read(&mut [0; 8]) {
-                Ok(_) => {
-                    self.set_to = None;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
+        self.events.readable().await?.clear_ready();
+        self.set_to = None;
+        Ok(())
     }
 }
 

@@ -43,6 +43,7 @@ mod events;
 mod identity;
 mod interfaces;
 mod policy;
+mod readiness;
 pub mod remote;
 mod socket;
 mod sockets;

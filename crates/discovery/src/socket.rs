@@ -20,13 +20,14 @@ use nix::sys::socket::{
     sendmsg, setsockopt, sockopt,
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
-use tokio::net::UdpSocket;
 
 use crate::error_queue::{self, Unreachable};
+use crate::readiness;
 
 /// Datagrams taken with one system call, while few come in and while many do.
-const BATCH_MIN: usize = 8;
+const BATCH_MIN: usize = 2;
 const BATCH_MAX: usize = 64;
 /// Errors taken at one go.
 const ERRORS_MAX: usize = 64;
@@ -47,7 +48,7 @@ enum Role {
 /// One socket.
 pub(crate) struct DiscoverySocket {
     role: Role,
-    socket: UdpSocket,
+    socket: AsyncFd<Socket>,
     kernel_drops: u32,
     /// How many datagrams the next batch has room for.
     batch: usize,
@@ -111,13 +112,12 @@ impl DiscoverySocket {
             Role::UnicastV4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             Role::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
-        let socket = UdpSocket::from_std(socket.into())?;
-        Ok(Self { role, socket, kernel_drops: 0, batch: BATCH_MIN })
+        Ok(Self { role, socket: readiness::watch(socket)?, kernel_drops: 0, batch: BATCH_MIN })
     }
 
     /// Hears the group on an interface.
     pub(crate) fn join(&self, group: IpAddr, interface: u32) -> io::Result<()> {
-        let socket = socket2::SockRef::from(&self.socket);
+        let socket = self.socket.get_ref();
         match group {
             IpAddr::V4(group) => socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface)),
             IpAddr::V6(group) => socket.join_multicast_v6(&group, interface),
@@ -126,7 +126,7 @@ impl DiscoverySocket {
 
     /// Hears the group on an interface no more.
     pub(crate) fn leave(&self, group: IpAddr, interface: u32) -> io::Result<()> {
-        let socket = socket2::SockRef::from(&self.socket);
+        let socket = self.socket.get_ref();
         match group {
             IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface)),
             IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface),
@@ -140,14 +140,14 @@ impl DiscoverySocket {
 
     /// Waits until there is a datagram or an error to take. Cancelling loses nothing.
     pub(crate) async fn ready(&self) -> io::Result<Ready> {
-        self.socket.ready(Interest::READABLE | Interest::ERROR).await
+        Ok(self.socket.ready(Interest::READABLE | Interest::ERROR).await?.ready())
     }
 
     /// Gives one batch of waiting datagrams to `take`, one by one.
     pub(crate) fn receive(&mut self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
         let Self { role, socket, kernel_drops, batch } = self;
         let size = *batch;
-        let outcome = socket.try_io(Interest::READABLE, || {
+        let outcome = socket.try_io(Interest::READABLE, |socket| {
             let received = receive_batch(socket, size, buffers, |from, arrival, bytes| {
                 if let Some(dropped) = arrival.kernel_drops {
                     *kernel_drops = dropped;
@@ -169,7 +169,7 @@ impl DiscoverySocket {
     /// that is not there.
     pub(crate) fn take_errors(&self, mut take: impl FnMut(Unreachable)) {
         let descriptor = self.socket.as_raw_fd();
-        let outcome = self.socket.try_io(Interest::ERROR, || {
+        let outcome = self.socket.try_io(Interest::ERROR, |_| {
             for _ in 0..ERRORS_MAX {
                 error_queue::take(descriptor)?.into_iter().for_each(&mut take);
             }
@@ -216,7 +216,7 @@ impl DiscoverySocket {
 
 /// Receives up to `size` datagrams with one system call; tells how many.
 fn receive_batch(
-    socket: &UdpSocket,
+    socket: &Socket,
     size: usize,
     buffers: &mut Buffers,
     mut take: impl FnMut(SocketAddr, &Arrival, &[u8]),
