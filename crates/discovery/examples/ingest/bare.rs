@@ -74,8 +74,8 @@ impl BareLoop {
 fn open() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).expect("a socket");
     socket.set_reuse_address(true).expect("SO_REUSEADDR");
-    if setsockopt(&socket, sockopt::RcvBufForce, &(4 << 20)).is_err() {
-        socket.set_recv_buffer_size(4 << 20).expect("SO_RCVBUF");
+    if setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).is_err() {
+        socket.set_recv_buffer_size(8 << 20).expect("SO_RCVBUF");
     }
     socket.set_multicast_all_v4(false).expect("IP_MULTICAST_ALL");
     socket.bind(&SocketAddr::from((GROUP_V4, PORT)).into()).expect("the port is free");
