@@ -94,13 +94,9 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         while !self.left {
             tokio::select! {
-                ready = self.sockets.ready() => self.receive(ready),
-                fired = self.alarm.fired() => {
-                    if let Err(error) = fired {
-                        warn!(%error, "the alarm failed");
-                    }
-                    self.step(Input::Tick);
-                }
+                // What is rare comes first, so that no flood keeps it waiting, and time comes last: what this host was told
+                // before a time-out counts. Each datagram lets the time pass too.
+                biased;
                 () = self.bell.rings() => {
                     self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + SETTLE);
                 }
@@ -116,6 +112,13 @@ impl Driver {
                         self.step(Input::Command(Command::Quit));
                     }
                 },
+                ready = self.sockets.ready() => self.receive(ready),
+                fired = self.alarm.fired() => {
+                    if let Err(error) = fired {
+                        warn!(%error, "the alarm failed");
+                    }
+                    self.step(Input::Tick);
+                }
             }
         }
     }
