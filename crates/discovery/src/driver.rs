@@ -55,6 +55,8 @@ pub(crate) struct Driver {
     look_at: Option<tokio::time::Instant>,
     /// Whether the last handle is gone.
     abandoned: bool,
+    /// Whether the goodbye is being said: the engine hears nothing any more then, which is no trouble.
+    leaving: bool,
     left: bool,
 }
 
@@ -84,6 +86,7 @@ impl Driver {
             unreachable: 0,
             look_at: None,
             abandoned: false,
+            leaving: false,
             left: false,
         };
         driver.look_at_interfaces();
@@ -109,7 +112,7 @@ impl Driver {
                     // The last handle is gone: nobody can ask for a goodbye any more.
                     None => {
                         self.abandoned = true;
-                        self.step(Input::Command(Command::Quit));
+                        self.command(Command::Quit);
                     }
                 },
                 ready = self.sockets.ready() => self.receive(ready),
@@ -141,6 +144,11 @@ impl Driver {
         self.drain();
     }
 
+    fn command(&mut self, command: Command) {
+        self.leaving |= matches!(command, Command::Quit);
+        self.step(Input::Command(command));
+    }
+
     fn step(&mut self, input: Input<'_>) {
         self.node.handle(clock::now(), input);
         self.drain();
@@ -162,7 +170,7 @@ impl Driver {
                     if let Err(error) = self.alarm.set(until) {
                         warn!(%error, "the alarm cannot be set");
                     }
-                    if self.troubles.are_outdated(&self.node) {
+                    if !self.leaving && self.troubles.are_outdated(&self.node) {
                         self.review_troubles();
                     }
                     return;
@@ -230,7 +238,7 @@ impl Driver {
     fn serve(&mut self, request: Request) {
         // A caller that gave up waiting needs no answer.
         match request {
-            Request::Command(command) => self.step(Input::Command(command)),
+            Request::Command(command) => self.command(command),
             Request::Peers(answer) => drop(answer.send(self.node.table().iter().cloned().collect())),
             Request::Peer(key, answer) => drop(answer.send(self.node.table().get(&key).cloned())),
             Request::LastHeard(answer) => {
