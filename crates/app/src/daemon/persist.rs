@@ -34,7 +34,7 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
         first_seen: row.first_seen,
         last_seen: row.last_seen.unwrap_or(NEVER),
         state_since: row.state_since,
-        facts: present::facts(&peer.facts),
+        facts: serde_json::to_string(&present::facts(&peer.facts)).unwrap_or_default(),
         interface: None,
     }
 }
@@ -65,7 +65,9 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
     })
 }
 
-fn facts(texts: &BTreeMap<String, String>) -> Facts {
+/// Nothing where the text is not what [`stored`] writes.
+fn facts(kept: &str) -> Facts {
+    let texts: BTreeMap<String, String> = serde_json::from_str(kept).unwrap_or_default();
     let fact = |name: &str| texts.get(name).and_then(|text| text.parse().ok());
     let set = FactSet {
         version: fact("version"),

@@ -21,7 +21,6 @@ pub(super) fn load(connection: &Connection) -> Rows<StoredPeer> {
 /// Inserts the peer or replaces its row.
 pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Result<()> {
     let addresses = serde_json::to_string(&peer.addresses).map_err(broken_json)?;
-    let facts = serde_json::to_string(&peer.facts).map_err(broken_json)?;
     connection.prepare_cached(INSERT)?.execute(params![
         peer.key,
         peer.name,
@@ -36,9 +35,9 @@ pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Resu
         peer.first_seen,
         peer.last_seen,
         peer.state_since,
-        facts,
+        peer.facts,
         peer.interface,
-        checksum(peer, &addresses, &facts),
+        checksum(peer, &addresses),
     ])?;
     Ok(())
 }
@@ -60,7 +59,6 @@ pub(super) fn replace_all(connection: &Connection, peers: &[StoredPeer]) -> rusq
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
     let addresses: String = row.get(5)?;
-    let facts: String = row.get(13)?;
     let peer = StoredPeer {
         key: row.get(0)?,
         name: row.get(1)?,
@@ -75,14 +73,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
         first_seen: row.get(10)?,
         last_seen: row.get(11)?,
         state_since: row.get(12)?,
-        facts: serde_json::from_str(&facts).map_err(broken_json)?,
+        facts: row.get(13)?,
         interface: row.get(14)?,
     };
-    let intact = row.get::<_, String>(15)? == checksum(&peer, &addresses, &facts);
+    let intact = row.get::<_, String>(15)? == checksum(&peer, &addresses);
     Ok(intact.then_some(peer))
 }
 
-fn checksum(peer: &StoredPeer, addresses: &str, facts: &str) -> String {
+fn checksum(peer: &StoredPeer, addresses: &str) -> String {
     Checksum::of("peer")
         .text(&peer.key)
         .text(&peer.name)
@@ -97,7 +95,7 @@ fn checksum(peer: &StoredPeer, addresses: &str, facts: &str) -> String {
         .integer(peer.first_seen)
         .integer(peer.last_seen)
         .integer(peer.state_since)
-        .text(facts)
+        .text(&peer.facts)
         .optional_text(peer.interface.as_deref())
         .finish()
 }

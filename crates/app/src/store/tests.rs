@@ -1,6 +1,5 @@
 //! Tests of the store as a whole; each file below takes one subject.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,7 +28,7 @@ fn peer(number: u64) -> StoredPeer {
         first_seen: 1_700_000_000_000,
         last_seen: 1_700_000_000_500,
         state_since: 1_700_000_000_000,
-        facts: BTreeMap::from([("cpu".to_owned(), "8".to_owned()), ("ü".to_owned(), "\"'\\".to_owned())]),
+        facts: r#"{"cpu":"8","ü":"\"'\\"}"#.to_owned(),
         interface: Some("br0".to_owned()),
     }
 }
