@@ -7,8 +7,10 @@ use tokio::sync::watch;
 
 use crate::view::EventView;
 
-/// Events kept: a whole network's of 1,000 hosts.
+/// Events kept at most.
 const KEPT: usize = 1024;
+/// Bytes of their text that are kept at most: some 400 events. A reader who is further behind reads the list instead.
+const KEPT_BYTES: usize = 256 << 10;
 
 /// The newest events in order.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(crate) struct Journal {
     run: u64,
     next: u64,
     events: VecDeque<(u64, Told)>,
+    bytes: usize,
     newest: watch::Sender<u64>,
 }
 
@@ -73,15 +76,18 @@ pub(crate) enum Next {
 impl Journal {
     /// An empty journal of this run.
     pub(crate) fn new(run: u64) -> Self {
-        Self { run, next: 1, events: VecDeque::new(), newest: watch::Sender::new(0) }
+        Self { run, next: 1, events: VecDeque::new(), bytes: 0, newest: watch::Sender::new(0) }
     }
 
     /// Adds an event and wakes the readers.
     pub(crate) fn append(&mut self, event: &EventView) {
-        if self.events.len() == KEPT {
-            self.events.pop_front();
+        let told = Told::from(event);
+        self.bytes += told.json.len();
+        self.events.push_back((self.next, told));
+        while self.events.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some((_, oldest)) = self.events.pop_front() else { break };
+            self.bytes -= oldest.json.len();
         }
-        self.events.push_back((self.next, event.into()));
         self.newest.send_replace(self.next);
         self.next += 1;
     }
@@ -134,6 +140,16 @@ mod tests {
         let Next::Event(second, told) = journal.after(first) else { panic!("no event") };
         assert_eq!((&*told.event, &*told.json), ("up", r#"{"event":"up","time":"2"}"#));
         assert_eq!(journal.after(second), Next::Nothing);
+    }
+
+    #[test]
+    fn long_events_are_kept_in_smaller_number() {
+        let mut journal = Journal::new(7);
+        let long = EventView { time: "t".repeat(KEPT_BYTES / 4), ..event(1) };
+        (0..9).for_each(|_| journal.append(&long));
+        assert_eq!((journal.events.len(), journal.bytes / (KEPT_BYTES / 4)), (3, 3));
+        assert_eq!(journal.after(Position { run: 7, number: 5 }), Next::Resync(journal.end()));
+        assert!(matches!(journal.after(Position { run: 7, number: 6 }), Next::Event(..)));
     }
 
     #[test]
