@@ -4,9 +4,10 @@
 //! handles a packet waits for no disk.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::fault::StoreError;
@@ -74,15 +75,30 @@ impl Shared {
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
-    /// Changes what waits, and wakes the writer if it now has to write sooner.
-    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Pending, Instant) -> T) -> T {
+    /// Changes what waits, and has the writer woken when that is due.
+    pub(super) fn update<T>(self: &Arc<Self>, change: impl FnOnce(&mut Pending, Instant) -> T) -> T {
         let mut queue = self.lock();
         let before = queue.pending.due(None);
         let result = change(&mut queue.pending, Instant::now());
-        if queue.pending.due(None).is_some_and(|due| before.is_none_or(|before| due < before)) {
-            self.changed.notify_one();
+        let due = queue.pending.due(None).filter(|due| before.is_none_or(|before| *due < before));
+        drop(queue);
+        if let Some(due) = due {
+            self.wake_writer_at(due);
         }
         result
+    }
+
+    /// Not earlier, only for the writer to wait on: what its thread takes of the processor at the moment of a change is
+    /// missing where the change is told to those who listen.
+    fn wake_writer_at(self: &Arc<Self>, due: Instant) {
+        let Ok(runtime) = Handle::try_current() else { return self.changed.notify_one() };
+        let shared = Arc::downgrade(self);
+        runtime.spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            if let Some(shared) = shared.upgrade() {
+                shared.changed.notify_one();
+            }
+        });
     }
 
     /// Hands a request to the writer.
