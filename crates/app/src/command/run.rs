@@ -47,10 +47,15 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
             Wish::Reload => reload(&daemon, &mut loaded).await,
         }
     }
-    notify(&[NotifyState::Stopping]);
-    tracing::info!("saying goodbye");
+    let told = async {
+        // Nothing stands before the goodbye itself.
+        tokio::task::yield_now().await;
+        notify(&[NotifyState::Stopping]);
+        tracing::info!("saying goodbye");
+    };
+    let stop = async { tokio::join!(biased; daemon.stop(), told) };
     tokio::select! {
-        ended = tokio::time::timeout(STOP_LIMIT, daemon.stop()) => {
+        ended = tokio::time::timeout(STOP_LIMIT, stop) => {
             if ended.is_err() {
                 tracing::warn!("ended without waiting for everything");
             }
