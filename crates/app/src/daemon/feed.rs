@@ -5,38 +5,40 @@ use std::time::Duration;
 
 use kimchi_peers::{Event, EventsError};
 
+use crate::daemon::registry::Keep;
 use crate::daemon::{Daemon, Sources};
 
-/// How often the times of hearing go to the store, where they change without an event.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+/// How often the times of hearing go to the store, where they change without an event: each time costs a row per peer.
+const KEEP_INTERVAL: Duration = Duration::from_secs(900);
 
 /// Runs until discovery ends.
 pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
-    let mut refresh = tokio::time::interval(REFRESH_INTERVAL);
-    refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    refresh.reset();
+    let mut times = tokio::time::interval(KEEP_INTERVAL);
+    times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    times.reset();
+    let mut keep: Vec<Keep> = Vec::new();
     loop {
         tokio::select! {
+            // In this order: who listens hears of a change before the store does, which does its work on the same core.
+            biased;
             event = sources.events.next() => match event {
                 Ok(Event::Peer { change, cause, peer }) => {
-                    let keep = daemon.registry().apply(change, cause, *peer);
-                    daemon.keep(keep);
+                    keep.extend(daemon.registry().apply(change, cause, peer));
                 }
                 Ok(_) => {}
                 Err(EventsError::Missed(count)) => {
                     tracing::warn!(count, "the daemon fell behind its own events and reads the whole list");
                     if let Ok(peers) = daemon.discovery.peers().await {
-                        let keep = daemon.registry().resynchronise(peers);
-                        daemon.keep(keep);
+                        keep.extend(daemon.registry().resynchronise(peers));
                     }
                 }
-                Err(_) => return,
+                Err(_) => return daemon.keep(keep),
             },
             Some(report) = sources.reports.next() => {
-                let keep = daemon.registry().report(&report);
-                daemon.keep(keep);
+                keep.extend(daemon.registry().report(&report));
             }
-            _ = refresh.tick() => daemon.refresh().await,
+            () = tokio::task::yield_now(), if !keep.is_empty() => daemon.keep(std::mem::take(&mut keep)),
+            _ = times.tick() => daemon.keep_times().await,
         }
     }
 }

@@ -150,7 +150,10 @@ impl Daemon {
     pub(crate) fn keep(&self, keep: Vec<Keep>) {
         for item in keep {
             match item {
-                Keep::Peer(peer) => self.store.save_peer(*peer),
+                Keep::Peer(key) => {
+                    let stored = self.registry().stored(&key);
+                    stored.into_iter().for_each(|peer| self.store.save_peer(peer));
+                }
                 Keep::ForgetPeer(key) => self.store.forget_peer(&key),
                 Keep::Health(health) => self.store.save_remote_health(*health),
                 Keep::History(entry) => self.store.append_history(*entry),
@@ -158,20 +161,24 @@ impl Daemon {
         }
     }
 
-    /// Brings the registry's times of hearing up to date, and the store's, lazily.
+    /// Brings the registry's times of hearing up to date.
     pub(crate) async fn refresh(&self) {
         if let Ok(heard) = self.discovery.last_heard().await {
-            let changed = self.registry().refresh(heard);
-            for peer in changed {
-                self.store.save_peer(peer);
-            }
+            self.registry().refresh(heard);
         }
+    }
+
+    /// Brings the store's times of hearing up to date, too.
+    pub(crate) async fn keep_times(&self) {
+        self.refresh().await;
+        let heard = self.registry().heard_since_kept();
+        heard.into_iter().for_each(|peer| self.store.save_peer(peer));
     }
 
     /// Says goodbye, writes what is not written, and ends.
     pub(crate) async fn stop(&self) {
-        self.refresh().await;
-        self.discovery.shutdown().await;
+        // The goodbye first: its copies take a while, in which there is time for the rest.
+        tokio::join!(biased; self.discovery.shutdown(), self.keep_times());
         self.store.close().await;
     }
 

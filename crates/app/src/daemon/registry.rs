@@ -16,7 +16,8 @@ use crate::view::{EventView, PeerState, PeerView, unix_milliseconds};
 /// What the store is to do after a change.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Keep {
-    Peer(Box<StoredPeer>),
+    /// The local row of this key, as it is when the store gets it.
+    Peer(PeerKey),
     ForgetPeer(String),
     Health(Box<StoredHealth>),
     History(Box<HistoryEntry>),
@@ -36,7 +37,10 @@ impl Registry {
         let local = |(peer, stored): (Peer, StoredPeer)| {
             let StoredPeer { first_seen, state_since, .. } = stored;
             let last_seen = persist::last_seen(&stored);
-            (peer.key.clone(), LocalRow { peer, first_seen, last_seen, state_since })
+            (
+                peer.key.clone(),
+                LocalRow { peer: Box::new(peer), first_seen, last_seen, state_since, kept_seen: last_seen },
+            )
         };
         Self {
             locals: locals.into_iter().map(local).collect(),
@@ -53,6 +57,11 @@ impl Registry {
     /// The local peer with this id.
     pub(crate) fn local(&self, id: &str) -> Option<&LocalRow> {
         self.locals.get(&id.parse().ok()?)
+    }
+
+    /// What the store keeps of a local peer.
+    pub(crate) fn stored(&self, key: &PeerKey) -> Option<StoredPeer> {
+        self.locals.get(key).map(persist::stored)
     }
 
     /// The remote peer with this id.
@@ -74,7 +83,7 @@ impl Registry {
     }
 
     /// Takes over a row's change from the engine.
-    pub(crate) fn apply(&mut self, change: Change, cause: Cause, peer: Peer) -> Vec<Keep> {
+    pub(crate) fn apply(&mut self, change: Change, cause: Cause, peer: Box<Peer>) -> Vec<Keep> {
         let now = unix_milliseconds(SystemTime::now());
         let key = peer.key.clone();
         let before = self.locals.get(&key);
@@ -84,14 +93,11 @@ impl Registry {
             Some(row) if confirmed || row.peer.state == peer.state => row.state_since,
             Some(_) | None => now,
         };
-        let row = LocalRow {
-            first_seen: before.map_or(now, |row| row.first_seen),
-            last_seen: peer
-                .last_heard
-                .map_or_else(|| before.and_then(|row| row.last_seen), |at| Some(unix_milliseconds(wall_clock(at)))),
-            state_since,
-            peer,
-        };
+        let last_seen = peer
+            .last_heard
+            .map_or_else(|| before.and_then(|row| row.last_seen), |at| Some(unix_milliseconds(wall_clock(at))));
+        let first_seen = before.map_or(now, |row| row.first_seen);
+        let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen };
         let event = change.as_str();
         self.announce(event, Some(cause.as_str()), present::local(&row));
         let mut keep = Vec::with_capacity(2);
@@ -102,15 +108,14 @@ impl Registry {
             self.locals.remove(&key);
             keep.push(Keep::ForgetPeer(key.to_string()));
         } else {
-            keep.push(Keep::Peer(Box::new(persist::stored(&row))));
+            keep.push(Keep::Peer(key.clone()));
             self.locals.insert(key, row);
         }
         keep
     }
 
-    /// Takes over when peers were heard last, and tells which rows that changed.
-    pub(crate) fn refresh(&mut self, heard: Vec<(PeerKey, kimchi_peers::Instant)>) -> Vec<StoredPeer> {
-        let mut changed = Vec::new();
+    /// Takes over when peers were heard last.
+    pub(crate) fn refresh(&mut self, heard: Vec<(PeerKey, kimchi_peers::Instant)>) {
         for (key, at) in heard {
             let Some(row) = self.locals.get_mut(&key) else { continue };
             let last_seen = unix_milliseconds(wall_clock(at));
@@ -118,22 +123,31 @@ impl Registry {
             if row.peer.last_heard != Some(at) {
                 row.peer.last_heard = Some(at);
                 row.last_seen = Some(last_seen);
-                changed.push(persist::stored(row));
             }
         }
-        changed
+    }
+
+    /// The rows that were heard since they were last given to the store.
+    pub(crate) fn heard_since_kept(&mut self) -> Vec<StoredPeer> {
+        let newer = self.locals.values_mut().filter(|row| row.last_seen != row.kept_seen);
+        newer
+            .map(|row| {
+                row.kept_seen = row.last_seen;
+                persist::stored(row)
+            })
+            .collect()
     }
 
     /// Replaces all local rows by what the engine knows, after events were missed.
     pub(crate) fn resynchronise(&mut self, peers: Vec<Peer>) -> Vec<Keep> {
         let mut keep = Vec::new();
         let known: Vec<PeerKey> = peers.iter().map(|peer| peer.key.clone()).collect();
-        let gone: Vec<Peer> =
+        let gone: Vec<Box<Peer>> =
             self.locals.values().filter(|row| !known.contains(&row.peer.key)).map(|row| row.peer.clone()).collect();
         for peer in gone {
             keep.extend(self.apply(Change::Removed, Cause::Expired, peer));
         }
-        for peer in peers {
+        for peer in peers.into_iter().map(Box::new) {
             let before = self.locals.get(&peer.key).map(|row| (row.peer.state, row.peer.reach));
             if before.map(|(state, _)| state) != Some(peer.state) {
                 let change = match peer.state {

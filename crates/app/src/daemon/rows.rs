@@ -10,11 +10,13 @@ use crate::store::StoredRemote;
 /// A peer of the network. Times are Unix milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalRow {
-    pub(crate) peer: Peer,
+    pub(crate) peer: Box<Peer>,
     pub(crate) first_seen: i64,
     /// `None` for a peer that others told of and that was never heard itself.
     pub(crate) last_seen: Option<i64>,
     pub(crate) state_since: i64,
+    /// `last_seen` as the store has it.
+    pub(crate) kept_seen: Option<i64>,
 }
 
 /// A peer that was added by hand.

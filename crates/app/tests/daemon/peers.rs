@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::console::{ADDRESS, Console, plug};
 use super::inside;
-use super::support::{BasePeer, Daemon, names, skip};
+use super::support::{BasePeer, Daemon, LONG, names, skip};
+use super::wait::until;
 
 /// What Python, in which Wok is written, makes of a list.
 fn as_python_writes(urls: &[&str]) -> Vec<u8> {
@@ -116,5 +117,20 @@ fn a_peer_is_shown_by_its_id_only() {
         }
         let head = daemon.http("HEAD", "/peers").send();
         assert_eq!((head.status, head.body.len()), (200, 0));
+    });
+}
+
+#[test]
+fn reading_the_list_tells_when_a_peer_was_heard_and_writes_nothing() {
+    inside(|| {
+        let daemon = Daemon::start("subject");
+        let _peer = BasePeer::known("kvm-1", 2, &daemon);
+        let waiting = || daemon.json("/v1/status")["store"]["pending"].clone();
+        until(LONG, "its row is written", || waiting() == 0);
+        let last_seen = || daemon.peer("kvm-1").unwrap()["last_seen"].clone();
+        let before = last_seen();
+        assert_eq!(daemon.http("POST", "/v1/search").send().status, 202);
+        until(LONG, "its answer shows", || last_seen() != before);
+        assert_eq!(waiting(), 0);
     });
 }

@@ -72,7 +72,13 @@ fn no_interface(status: &Status) -> Failure {
 fn view(peer: Peer) -> PeerView {
     let since = unix_milliseconds(wall_clock(peer.state_since));
     let last_seen = peer.last_heard.map(|at| unix_milliseconds(wall_clock(at)));
-    present::local(&LocalRow { peer, first_seen: since, last_seen, state_since: since })
+    present::local(&LocalRow {
+        peer: Box::new(peer),
+        first_seen: since,
+        last_seen,
+        state_since: since,
+        kept_seen: None,
+    })
 }
 
 #[cfg(test)]
