@@ -7,7 +7,7 @@ use std::time::Duration;
 use kimchi_peers_proto::{
     Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, Identity, Info, Input,
     Instant, Interface, Kind, KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile,
-    Reason, State,
+    Reason, State, Trust,
 };
 
 /// Caps that a short input can reach.
@@ -308,6 +308,8 @@ fn known(number: u8) -> KnownPeer {
         _ => PeerKey::Clone(id(number), address(number)),
     };
     KnownPeer {
+        trust: Trust::Unsigned,
+        holds_name: false,
         key,
         name: format!("host{number}").parse().expect("a name"),
         http_port: 8000,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind, KnownPeer, PeerKey};
+use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind, KnownPeer, PeerKey, Trust};
 
 use crate::base::BasePeer;
 use crate::check::Broken;
@@ -123,6 +123,8 @@ impl World {
     fn known(&self, index: HostIndex) -> Option<KnownPeer> {
         let host = self.host(index).filter(|host| host.role == Role::Extended)?;
         Some(KnownPeer {
+            trust: Trust::Unsigned,
+            holds_name: false,
             key: PeerKey::Identity(host.id),
             name: host.name.clone(),
             http_port: host.profile().http_port,
