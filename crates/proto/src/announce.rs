@@ -13,7 +13,7 @@ use crate::message::{Extension, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO
 use crate::node::Node;
 use crate::peer::State;
 use crate::roster::{Pull, Roster};
-use crate::signature::trailer_length;
+use crate::signature::sealed_longer;
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -258,7 +258,7 @@ impl Node {
         let from = self.links.get(&interface)?.interface.address()?;
         let sequence = std::mem::replace(&mut self.sequence, INTEGER_MAX);
         let message = self.compose(now, interface, from, kind, detail);
-        let length = message.encode().len() + self.trailer_of(&message);
+        let length = message.encode().len() + self.seal_of(&message);
         self.sequence = sequence;
         Some(length)
     }
@@ -271,10 +271,10 @@ impl Node {
         }
     }
 
-    /// How many bytes the signature takes, and the group's code.
-    fn trailer_of(&self, message: &Message) -> usize {
+    /// How many bytes the signature takes, and the group's name and code.
+    fn seal_of(&self, message: &Message) -> usize {
         let coded = message.info.extension.as_ref().is_some_and(|extension| extension.group.is_some());
-        if self.is_sealed() { trailer_length(coded) } else { 0 }
+        if self.is_sealed() { sealed_longer(coded) } else { 0 }
     }
 
     /// For how long others shall not doubt this host.

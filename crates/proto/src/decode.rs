@@ -35,7 +35,7 @@ impl Message {
         let group = extension.is_some_and(|extension| extension.group.is_some());
         limits.trailer().agrees(body.as_bytes(), extension.is_some(), group)?;
         let tells = message.info.extension.as_ref().is_some_and(|extension| extension.roster.is_some());
-        if tells && message.encode().len() + limits.trailer().length() > frame::DATAGRAM_MAX {
+        if tells && message.encode().len() + limits.trailer().longer() > frame::DATAGRAM_MAX {
             Err(DecodeError::TooLong)
         } else {
             Ok(message)

@@ -16,6 +16,8 @@ pub const GROUP_KEYS_MAX: usize = 4;
 const KEY: usize = 32;
 /// Bytes of a key's public name.
 const ID: usize = 8;
+/// Letters of that name.
+pub(crate) const GROUP_ID_TEXT: usize = base64::text_length(ID);
 /// Bytes of the code in a datagram: HMAC-SHA-256 cut to 128 bits (RFC 2104 section 5).
 pub(crate) const CODE: usize = 16;
 /// What is hashed first, so that a code of one sort is never one of another.

@@ -15,7 +15,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use crate::base64;
 use crate::error::DecodeError;
 use crate::frame;
-use crate::group::{CODE, GroupKey};
+use crate::group::{CODE, GROUP_ID_TEXT, GroupKey};
 use crate::id::PeerId;
 
 /// What is signed before the bytes of a datagram, so that a signature for another purpose is never one of these.
@@ -35,6 +35,11 @@ const CODE_LENGTH: usize = CODE_OPENS.len() + CODE_TEXT + 1;
 /// How many bytes a trailer takes, with or without a group's code.
 pub(crate) const fn trailer_length(coded: bool) -> usize {
     SIGNATURE_LENGTH + if coded { CODE_LENGTH } else { 0 }
+}
+
+/// How many bytes a sealed datagram is longer than the plain one: the trailer, and the name of the group.
+pub(crate) const fn sealed_longer(coded: bool) -> usize {
+    trailer_length(coded) + if coded { ",\"group\":\"\"".len() + GROUP_ID_TEXT } else { 0 }
 }
 
 /// The secret half of a host's identity. It is wiped from memory when it is dropped.
@@ -135,9 +140,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// How many bytes the trailer takes.
-    pub(crate) fn length(self) -> usize {
-        self.signature.map_or(0, |_| trailer_length(self.code.is_some()))
+    /// How many bytes the datagram is longer than an unsigned one.
+    pub(crate) fn longer(self) -> usize {
+        self.signature.map_or(0, |_| sealed_longer(self.code.is_some()))
     }
 
     /// Whether what the JSON says and what the bytes say is one thing: no trailer, or a whole one at the very end of INFO, with
