@@ -8,6 +8,8 @@ use std::path::Path;
 mod decode;
 #[path = "../../../fuzz/bodies/node.rs"]
 mod node;
+#[path = "../../../fuzz/bodies/seal.rs"]
+mod seal;
 
 fn replay(target: &str, run: fn(&[u8])) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
@@ -25,6 +27,11 @@ fn replay(target: &str, run: fn(&[u8])) {
 #[test]
 fn the_codec_holds() {
     replay("decode", decode::run);
+}
+
+#[test]
+fn the_proof_holds() {
+    replay("seal", seal::run);
 }
 
 #[test]
