@@ -25,16 +25,16 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn the_codec_holds() {
+fn a9_the_codec_holds() {
     replay("decode", decode::run);
 }
 
 #[test]
-fn the_proof_holds() {
+fn a9_the_proof_holds() {
     replay("seal", seal::run);
 }
 
 #[test]
-fn the_engine_holds() {
+fn a9_the_engine_holds() {
     replay("node", node::run);
 }
