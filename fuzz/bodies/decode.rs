@@ -4,7 +4,11 @@ use kimchi_peers_proto::{DATAGRAM_MAX, Message};
 
 /// Reads `data`; what is read must survive being written and read again.
 pub(crate) fn run(data: &[u8]) {
-    let Ok(message) = Message::decode(data) else { return };
+    let Ok(mut message) = Message::decode(data) else { return };
+    // Only a seal names a group, and there is none without a key.
+    if let Some(extension) = &mut message.info.extension {
+        extension.group = None;
+    }
     assert!(data.len() <= DATAGRAM_MAX, "a datagram over the limit was read");
     let canonical = message.encode();
     assert!(canonical.len() <= DATAGRAM_MAX, "the canonical form of {message:?} is {} bytes", canonical.len());

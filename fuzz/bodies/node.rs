@@ -2,17 +2,19 @@
 //! the corpus.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, Identity, Info, Input,
-    Instant, Interface, Kind, KnownPeer, Lane, Message, Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile,
-    Reason, State,
+    Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, GroupKey, HostSecret,
+    Identity, Info, Input, Instant, Interface, Keyring, Kind, KnownPeer, Lane, Message, Mode, Network, Node, Nonce,
+    Output, PORT, PeerId, PeerKey, Profile, Reason, State, Trust,
 };
 
 /// Caps that a short input can reach.
 const PEERS_MAX: usize = 6;
 const BASE_PEERS_MAX: usize = 3;
+const UNPROVEN_MAX: usize = 2;
 /// More than any one step has reason to put out: each row's event and directed searches, each link's datagrams.
 const OUTPUTS_MAX: usize = 400;
 /// Steps of one input; what is left of it is not read.
@@ -62,6 +64,9 @@ struct World {
     /// How many group datagrams the engine's bounds allow until now.
     allowance: f64,
     multicasts: f64,
+    /// Whether all hosts sign, and of which group this one is.
+    sealed: bool,
+    keyring: Keyring,
     quitting: bool,
     left: bool,
 }
@@ -73,12 +78,18 @@ impl World {
             observer: flags & 1 != 0,
             peers_max: PEERS_MAX,
             base_peers_max: BASE_PEERS_MAX,
+            unproven_max: UNPROVEN_MAX,
+            nursery_max: UNPROVEN_MAX,
+            nursery_share: 1,
             forget_after: Duration::from_secs(600),
             ..Config::default()
         };
         let identity = Identity { id: id(0), epoch: 5 };
         let known = (0..flags >> 4).map(known).collect();
         let node = Node::new(identity, profile(0), config, u64::from(flags), known);
+        let sealed = flags & 2 != 0;
+        let keyring = keyring(flags >> 2 & 1);
+        let node = if sealed { node.sealed(secret(0), keyring.clone()) } else { node };
         Self {
             node,
             now: Instant::from_micros(u64::from(script.byte()) * 1_000_000),
@@ -88,6 +99,8 @@ impl World {
             probe: None,
             allowance: 0.0,
             multicasts: 0.0,
+            sealed,
+            keyring,
             quitting: false,
             left: false,
         }
@@ -113,7 +126,8 @@ impl World {
                 self.deliver(script.byte(), &bytes);
             }
             6..=8 => {
-                let bytes = message(script, true, self.probe).encode();
+                let message = message(script, true, self.probe);
+                let bytes = self.written(message);
                 self.deliver(script.byte(), &bytes);
             }
             9 => {
@@ -155,13 +169,28 @@ impl World {
             }
             0..=2 => Command::Search,
             3 | 4 => Command::Profile(profile(script.byte())),
+            7 if self.sealed && what >= 128 => {
+                self.keyring = keyring(script.byte() & 1);
+                Command::Keyring(self.keyring.clone())
+            }
+            7 if self.sealed => Command::Mode(Mode::ALL[usize::from(script.byte()) % 3]),
             _ => {
                 let index = usize::from(script.byte());
                 let Some(key) = self.node.table().iter().nth(index).map(|peer| peer.key.clone()) else { return };
-                Command::Forget(key)
+                if what % 8 == 6 { Command::Trust(key) } else { Command::Forget(key) }
             }
         };
         self.pass(Duration::ZERO, Input::Command(command));
+    }
+
+    /// The datagram of a message: signed where hosts sign, one in eight by somebody else, one in two of the group.
+    fn written(&self, mut message: Message) -> Vec<u8> {
+        let Some(extension) = message.info.extension.as_mut().filter(|_| self.sealed) else { return message.encode() };
+        let sequence = extension.sequence;
+        let number = IDS.iter().position(|id| *id == extension.id).unwrap_or(0) as u8;
+        let keyring = if sequence % 2 == 0 { keyring(1) } else { Keyring::default() };
+        extension.group = keyring.primary_id();
+        message.seal(&secret(if sequence % 8 == 7 { number ^ 1 } else { number }), &keyring)
     }
 
     /// One byte decides where a datagram comes from, how and by which interface.
@@ -197,7 +226,8 @@ impl World {
             https_port: 8001,
             extension: Some(extension),
         };
-        self.deliver(64, &Message { kind: Kind::Notify, info }.encode());
+        let bytes = self.written(Message { kind: Kind::Notify, info });
+        self.deliver(64, &bytes);
     }
 
     /// Takes all outputs and judges each.
@@ -225,7 +255,8 @@ impl World {
         assert!(!self.left, "something was sent after the end");
         assert!(bytes.len() <= DATAGRAM_MAX, "{} bytes were sent", bytes.len());
         let message = Message::decode(&bytes).expect("what is sent can be read");
-        assert_eq!(message.encode(), bytes, "what is sent is canonical");
+        let canonical = if self.sealed { message.seal(&secret(0), &self.keyring) } else { message.encode() };
+        assert_eq!(canonical, bytes, "what is sent is canonical");
         assert!(!self.quitting || message.kind == Kind::Quit, "{:?} after the goodbye", message.kind);
         let extension = message.info.extension.expect("what is sent is extended");
         assert_eq!(extension.id, id(0));
@@ -253,11 +284,16 @@ impl World {
         assert!(table.base() <= BASE_PEERS_MAX, "too many base peers");
         assert!(table.len() - table.base() <= PEERS_MAX, "too many extended peers");
         assert_eq!(table.iter().count(), table.len());
+        assert!(table.unproven_count(true) <= UNPROVEN_MAX, "too many in the nursery");
         assert_eq!(table.iter().filter(|peer| peer.key.is_base()).count(), table.base());
         let live = table.iter().filter(|peer| peer.is_live() && !peer.key.is_base()).count();
         assert_eq!((live, live + 1), (table.live_extended(), self.node.hosts()));
         for peer in table.iter() {
             assert_ne!(peer.key.id(), Some(&id(0)), "this host is its own peer");
+            if self.sealed && peer.last_heard.is_some() {
+                assert_eq!(peer.key.is_base(), peer.trust == Trust::Unsigned, "heard without a proof");
+            }
+            assert!(self.node.table().named(&peer.name).filter(|peer| peer.holds_name).count() <= 1, "a name of two");
             assert!(peer.paths.len() <= 8, "{} paths", peer.paths.len());
             assert_eq!(peer.reason.is_some(), peer.state == State::Down);
             assert!(peer.state != State::Up || !peer.paths.is_empty(), "up without an address");
@@ -266,8 +302,23 @@ impl World {
     }
 }
 
+/// The identities of the hosts: what each of them signs with says which.
+static IDS: LazyLock<[PeerId; 16]> = LazyLock::new(|| std::array::from_fn(|number| secret(number as u8).id()));
+
+fn secret(number: u8) -> HostSecret {
+    HostSecret::from_bytes(&[number; 32])
+}
+
 fn id(number: u8) -> PeerId {
-    PeerId::from_bytes([number; 32])
+    IDS[usize::from(number % 16)]
+}
+
+fn keyring(keys: u8) -> Keyring {
+    let mut keyring = Keyring::default();
+    for number in 0..keys {
+        keyring.add(GroupKey::from_bytes([number; 32])).expect("there is room");
+    }
+    keyring
 }
 
 fn address(number: u8) -> IpAddr {
@@ -308,6 +359,8 @@ fn known(number: u8) -> KnownPeer {
         _ => PeerKey::Clone(id(number), address(number)),
     };
     KnownPeer {
+        trust: Trust::Unsigned,
+        holds_name: false,
         key,
         name: format!("host{number}").parse().expect("a name"),
         http_port: 8000,
@@ -324,7 +377,6 @@ fn extension(id: PeerId, epoch: u64) -> Extension {
     Extension::new(id, (epoch.max(1), 0), 30)
 }
 
-/// A message that five bytes describe.
 /// The same sender, who says something of two hosts instead.
 fn about_others(extension: Extension, who: u8) -> Extension {
     let claim = |number: u8| Claim { id: id(number % 10), epoch: extension.epoch, sequence: extension.sequence };
@@ -346,6 +398,7 @@ fn about_others(extension: Extension, who: u8) -> Extension {
     }
 }
 
+/// A message that five bytes describe.
 fn message(script: &mut Script<'_>, extended: bool, probe: Option<(PeerId, Nonce)>) -> Message {
     let (who, numbers, sequence, lifetime, more) =
         (script.byte(), script.byte(), script.byte(), script.byte(), script.byte());

@@ -13,6 +13,7 @@ use crate::message::{Extension, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO
 use crate::node::Node;
 use crate::peer::State;
 use crate::roster::{Pull, Roster};
+use crate::signature::sealed_longer;
 use crate::time::Instant;
 use crate::timers::Timer;
 
@@ -32,6 +33,8 @@ pub(crate) struct Detail {
     pub(crate) pull: Option<Box<Pull>>,
     pub(crate) roster: Option<Box<Roster>>,
     pub(crate) claims: Option<Box<Claims>>,
+    /// Leaves the group's code out: who asked could not check it.
+    pub(crate) outsider: bool,
     /// Leaves the facts out, so that an answer is no longer than its question.
     pub(crate) brief: bool,
 }
@@ -208,7 +211,8 @@ impl Node {
             link.unheard = link.unheard.saturating_add(1);
         }
         let digest = self.links.get(&interface).map(|link| link.digest.live()).filter(|_| kind != Kind::Quit);
-        let bytes = self.compose(now, interface, from, kind, Detail { digest, ..detail }).encode();
+        let message = self.compose(now, interface, from, kind, Detail { digest, ..detail });
+        let bytes = self.seal(&message);
         self.push(interface, kind, from, SocketAddr::new(group, self.config.port), bytes);
     }
 
@@ -230,7 +234,8 @@ impl Node {
         else {
             return false;
         };
-        let bytes = self.compose(now, interface, from, kind, detail).encode();
+        let message = self.compose(now, interface, from, kind, detail);
+        let bytes = self.seal(&message);
         if bytes.len() > longest {
             return false;
         }
@@ -252,9 +257,24 @@ impl Node {
     pub(crate) fn length_of(&mut self, now: Instant, interface: u32, kind: Kind, detail: Detail) -> Option<usize> {
         let from = self.links.get(&interface)?.interface.address()?;
         let sequence = std::mem::replace(&mut self.sequence, INTEGER_MAX);
-        let length = self.compose(now, interface, from, kind, detail).encode().len();
+        let message = self.compose(now, interface, from, kind, detail);
+        let length = message.encode().len() + self.seal_of(&message);
         self.sequence = sequence;
         Some(length)
+    }
+
+    /// The datagram of a message: signed, if this host signs.
+    fn seal(&self, message: &Message) -> Vec<u8> {
+        match &self.secret {
+            Some(secret) => message.seal(secret, &self.keyring),
+            None => message.encode(),
+        }
+    }
+
+    /// How many bytes the signature takes, and the group's name and code.
+    fn seal_of(&self, message: &Message) -> usize {
+        let coded = message.info.extension.as_ref().is_some_and(|extension| extension.group.is_some());
+        if self.is_sealed() { sealed_longer(coded) } else { 0 }
     }
 
     /// For how long others shall not doubt this host.
@@ -275,6 +295,7 @@ impl Node {
             echo: detail.echo,
             previous_address: previous
                 .filter(|_| detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()),
+            group: self.keyring.primary_id().filter(|_| !detail.outsider),
             digest: detail.digest,
             pull: detail.pull,
             roster: detail.roster,

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::limit::Rate;
+use crate::trust::Mode;
 
 /// The IPv4 group of the request.
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 132);
@@ -86,6 +87,24 @@ pub struct Config {
     pub unicast_rate: Rate,
     /// Bound on own pages of the table to the group, per link; they go beside `multicast_rate`.
     pub page_rate: Rate,
+    /// Whom this host lists.
+    pub mode: Mode,
+    /// Bound on the signatures of known peers and of members that are verified: at 40 µs each a tenth of a processor.
+    pub verify_rate: Rate,
+    /// Bound on the signatures of strangers that are verified. The burst takes a boot of 1,000 hosts.
+    pub stranger_rate: Rate,
+    /// Bound on the signatures of one known peer that are verified, beside its answers.
+    pub sender_rate: Rate,
+    /// Bound on what is taken from one address at which nobody is known.
+    pub source_rate: Rate,
+    /// Most extended peers that are listed before they proved to be there for longer than one datagram.
+    pub unproven_max: usize,
+    /// The same of base peers.
+    pub nursery_max: usize,
+    /// The same of base peers with one address.
+    pub nursery_share: usize,
+    /// How long a peer must have been heard to be proven; also how long one that was never proven is remembered.
+    pub proven_after: Duration,
     /// Most extended peers in the table.
     pub peers_max: usize,
     /// Most base peers in the table.
@@ -128,6 +147,15 @@ impl Default for Config {
             multicast_rate: Rate { per_second: 8, burst: 20 },
             unicast_rate: Rate { per_second: 400, burst: 1000 },
             page_rate: Rate { per_second: 100, burst: 600 },
+            mode: Mode::Mark,
+            verify_rate: Rate { per_second: 2_000, burst: 4_000 },
+            stranger_rate: Rate { per_second: 300, burst: 3_000 },
+            sender_rate: Rate { per_second: 100, burst: 300 },
+            source_rate: Rate { per_second: 30, burst: 200 },
+            unproven_max: 2_048,
+            nursery_max: 256,
+            nursery_share: 4,
+            proven_after: Duration::from_secs(10),
             peers_max: 8192,
             base_peers_max: 1024,
         }

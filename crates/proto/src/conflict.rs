@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use crate::event::{Cause, Change};
 use crate::node::Node;
-use crate::peer::{Conflict, PeerKey};
+use crate::peer::{Conflict, Peer, PeerKey};
 use crate::text::HostName;
 use crate::time::Instant;
+use crate::trust::{Trust, same_identity};
 
 impl Node {
     /// Flags the live rows of `name` if there are two of them, or one beside this host; takes the flag off otherwise.
@@ -20,10 +21,12 @@ impl Node {
         if mine {
             self.name_taken = !live.is_empty();
         }
+        let holder = if self.is_sealed() && !mine { self.holder_of(name) } else { None };
         for key in &live {
             // Two hosts with one identity share their name too; that conflict is told as what it is.
             let rival = live.iter().find(|other| *other != key && !same_identity(other, key));
             let conflict = match rival {
+                _ if holder.is_some() => self.dispute(key, holder.as_ref(), &live),
                 Some(other) => Some(Conflict::Name(Some(other.clone()))),
                 None if mine => Some(Conflict::Name(None)),
                 None => None,
@@ -35,23 +38,26 @@ impl Node {
     /// Whether one row has this name and no conflict: so it is with nearly all, and there is nothing to review.
     fn is_borne_once(&self, name: &HostName) -> bool {
         let mut rows = self.table.named(name);
-        rows.next().is_some_and(|peer| peer.conflict.is_none()) && rows.next().is_none()
+        let settled = |peer: &Peer| peer.conflict.is_none() && (peer.holds_name || peer.trust == Trust::Unsigned);
+        rows.next().is_some_and(settled) && rows.next().is_none()
     }
 
     fn set_name_conflict(&mut self, key: &PeerKey, conflict: Option<Conflict>) {
         let Some(peer) = self.table.get_mut(key) else { return };
-        if matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)))
+        if matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_) | Conflict::Address(_)))
             || peer.conflict.as_deref() == conflict.as_ref()
         {
             return;
         }
         let newly = peer.conflict.is_none();
         let ended = conflict.is_none();
+        let cause =
+            if matches!(conflict, Some(Conflict::Pinned(_))) { Cause::KeyConflict } else { Cause::NameConflict };
         peer.conflict = conflict.map(Box::new);
         if ended {
             self.emit_peer(key, Change::Changed, Cause::ConflictEnded);
         } else if newly {
-            self.emit_peer(key, Change::Conflict, Cause::NameConflict);
+            self.emit_peer(key, Change::Conflict, cause);
         }
     }
 
@@ -84,8 +90,4 @@ impl Node {
             self.remove_peer(now, gone, Cause::ConflictEnded);
         }
     }
-}
-
-fn same_identity(one: &PeerKey, other: &PeerKey) -> bool {
-    one.id().is_some() && one.id() == other.id()
 }

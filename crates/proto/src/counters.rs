@@ -35,10 +35,20 @@ pub(crate) enum Drop {
     TableFull,
     /// The bound on what is sent on this link.
     Throttled,
+    /// An extended message without a signature.
+    Unsigned,
+    /// The group's code is wrong.
+    Code,
+    /// The signature is wrong.
+    Signature,
+    /// More than this host is willing to verify or take from one source.
+    Flood,
+    /// Its sender is not of a class that is listed here.
+    NotAdmitted,
 }
 
 impl Drop {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 15] = [
         Self::Interface,
         Self::OffLink,
         Self::Ttl,
@@ -49,6 +59,11 @@ impl Drop {
         Self::Shadowed,
         Self::TableFull,
         Self::Throttled,
+        Self::Unsigned,
+        Self::Code,
+        Self::Signature,
+        Self::Flood,
+        Self::NotAdmitted,
     ];
 
     pub(crate) const fn cause(self) -> &'static str {
@@ -63,12 +78,17 @@ impl Drop {
             Self::Shadowed => "shadowed",
             Self::TableFull => "table_full",
             Self::Throttled => "throttled",
+            Self::Unsigned => "unsigned",
+            Self::Code => "group_code",
+            Self::Signature => "signature",
+            Self::Flood => "flood",
+            Self::NotAdmitted => "not_admitted",
         }
     }
 
     /// Whether an operator should read of it: what happens in normal life (a copy, an own bound) is only counted.
     const fn is_remarkable(self) -> bool {
-        !matches!(self, Self::Stale | Self::Throttled)
+        !matches!(self, Self::Stale | Self::Throttled | Self::NotAdmitted)
     }
 }
 
@@ -81,6 +101,8 @@ pub struct Counters {
     pub sent: BTreeMap<Kind, u64>,
     /// Bytes sent.
     pub sent_bytes: u64,
+    /// Signatures that were verified, right or wrong.
+    pub verified: u64,
     /// Own datagrams heard back.
     pub own: u64,
     /// Datagrams dropped, by cause as a metric label. Every cause stands here from the start.

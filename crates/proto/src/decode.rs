@@ -31,8 +31,15 @@ impl Message {
         let message = BodyReader(&limits).deserialize(&mut parser).and_then(|message| parser.end().map(|()| message));
         let message = message.map_err(|error| limits.cause().unwrap_or_else(|| cause_of(&error)))?;
         // The canonical form of a page may be longer than what came in (ports as integers): it must fit all the same.
+        let extension = message.info.extension.as_ref();
+        let group = extension.is_some_and(|extension| extension.group.is_some());
+        limits.trailer().agrees(body.as_bytes(), extension.is_some(), group)?;
         let tells = message.info.extension.as_ref().is_some_and(|extension| extension.roster.is_some());
-        if tells && message.encode().len() > frame::DATAGRAM_MAX { Err(DecodeError::TooLong) } else { Ok(message) }
+        if tells && message.encode().len() + limits.trailer().longer() > frame::DATAGRAM_MAX {
+            Err(DecodeError::TooLong)
+        } else {
+            Ok(message)
+        }
     }
 }
 
@@ -66,6 +73,7 @@ impl<'de> Visitor<'de> for BodyReader<'_> {
         let mut unknown = UnknownNames::default();
         let mut found: Option<(Kind, Info)> = None;
         while let Some(name) = limits.next_name(&mut map)? {
+            limits.note(|seen| seen.outermost += 1);
             match Kind::ALL.into_iter().find(|kind| kind.as_str() == name) {
                 Some(_) if found.is_some() => return Err(limits.refuse(DecodeError::Kind)),
                 Some(kind) => found = Some((kind, map.next_value_seed(InfoReader(limits))?)),

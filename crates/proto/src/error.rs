@@ -57,11 +57,14 @@ pub enum DecodeError {
     /// The extension `kp` lacks a member or has a bad one.
     #[error("the extension is malformed")]
     Extension,
+    /// `mac`, `sig` or `group` is not where and what it must be.
+    #[error("the signature is malformed or misplaced")]
+    Signature,
 }
 
 impl DecodeError {
     /// All causes, for a reader of counters who wants to see the zeros too.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::TooShort,
         Self::TooLong,
         Self::Tail,
@@ -79,6 +82,7 @@ impl DecodeError {
         Self::Address,
         Self::Port,
         Self::Extension,
+        Self::Signature,
     ];
 
     /// The cause as a metric label.
@@ -101,6 +105,7 @@ impl DecodeError {
             Self::Address => "address",
             Self::Port => "port",
             Self::Extension => "extension",
+            Self::Signature => "signature_form",
         }
     }
 }

@@ -4,12 +4,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::error::DecodeError;
 use crate::facts::Facts;
+use crate::group::Keyring;
 use crate::interface::Interface;
 use crate::message::{Kind, Message};
 use crate::peer::{Peer, PeerKey};
 use crate::text::HostName;
 use crate::time::Instant;
 use crate::timers::Timer;
+use crate::trust::Mode;
 
 /// What happens to the engine.
 #[derive(Debug, Clone)]
@@ -69,6 +71,12 @@ pub enum Command {
     Profile(Profile),
     /// Forget a peer that is down. Does nothing while it is not.
     Forget(PeerKey),
+    /// A peer's key is right for its name, whichever key the name had before. Does nothing for who did not sign.
+    Trust(PeerKey),
+    /// The group keys from now on.
+    Keyring(Keyring),
+    /// Whom to list from now on.
+    Mode(Mode),
     /// Say goodbye on every link; [`Event::Left`] follows when that is done.
     Quit,
 }
@@ -206,6 +214,12 @@ pub enum Cause {
     Forgotten,
     /// Two hosts have one name.
     NameConflict,
+    /// Another key than before speaks for a name.
+    KeyConflict,
+    /// An unsigned peer leads to the address of a signed one.
+    AddressConflict,
+    /// It is not of a class that is listed.
+    NotAdmitted,
     /// Two hosts have one identity.
     IdentityConflict,
     /// A conflict ended.
@@ -232,6 +246,9 @@ impl Cause {
             Self::Expired => "expired",
             Self::Forgotten => "forgotten",
             Self::NameConflict => "name_conflict",
+            Self::KeyConflict => "key_conflict",
+            Self::AddressConflict => "address_conflict",
+            Self::NotAdmitted => "not_admitted",
             Self::IdentityConflict => "identity_conflict",
             Self::ConflictEnded => "conflict_ended",
         }

@@ -77,7 +77,7 @@ impl Node {
 
     fn check_down(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
-        if peer.state_since + self.config.forget_after <= now {
+        if peer.state_since + self.remembered_for(peer) <= now {
             return self.remove_peer(now, key, Cause::Expired);
         }
         if is_lost_base(peer) {
@@ -92,11 +92,16 @@ impl Node {
         self.plan_down(now, key);
     }
 
+    /// How long a dead row is kept. Who was never proven leaves nothing behind.
+    fn remembered_for(&self, peer: &Peer) -> Duration {
+        if peer.is_proven() { self.config.forget_after } else { self.config.proven_after }
+    }
+
     /// When a dead row is looked at again. A lost base peer says nothing by itself, so it is asked for now and then,
     /// the more rarely the longer it has been gone.
     fn plan_down(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
-        let forgotten_at = peer.state_since + self.config.forget_after;
+        let forgotten_at = peer.state_since + self.remembered_for(peer);
         let next = if is_lost_base(peer) {
             now + now.since(peer.state_since).clamp(self.base_search_delay(peer), LOST_BASE_SEARCH_MAX)
         } else {

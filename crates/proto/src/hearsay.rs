@@ -15,6 +15,7 @@ use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
 use crate::roster::{Entry, Roster};
 use crate::time::Instant;
+use crate::trust::Trust;
 
 /// So many lost peers that another host hears are a part of the network that is back.
 const ROLL_CALL_FROM: usize = 4;
@@ -95,7 +96,8 @@ impl Node {
         // The lifetime of the last run is not stored; this host's own is what the others have too.
         let lifetime = self.lifetime();
         let Some(link) = self.links.get(&interface) else { return };
-        let Some(peer) = self.table.get_mut(key) else { return };
+        let (sealed, mode) = (self.is_sealed(), self.config.mode);
+        let Some(peer) = self.table.get_mut(key).filter(|peer| !sealed || mode.admits(peer.trust)) else { return };
         peer.time_to_live = peer.time_to_live.max(lifetime);
         peer.probe = None;
         for path in &mut peer.paths {
@@ -121,6 +123,7 @@ impl Node {
             || (peer.http_port, peer.https_port) == (entry.http_port, entry.https_port) && peer.name == entry.name;
         match (peer.state, peer.told) {
             (State::Down, _) => self.bring_back(now, interface, &key, entry),
+            (State::Unknown, _) if self.is_sealed() && !self.config.mode.admits(peer.trust) => Told::Nothing,
             (State::Unknown, _) => {
                 self.rewrite(now, interface, &key, entry);
                 self.mark_up(now, &key, Cause::Told);
@@ -148,8 +151,15 @@ impl Node {
         if is_base || !self.make_room(now, false) {
             return Told::Nothing;
         }
-        self.table.insert(Peer::new(key.clone(), entry.name.clone(), (entry.http_port, entry.https_port), now));
+        let row = Peer::new(key.clone(), entry.name.clone(), (entry.http_port, entry.https_port), now);
+        let unproven_since = self.is_sealed().then(|| Box::new(now));
+        self.table.insert(Peer { unproven_since, ..row });
         self.rewrite(now, interface, key, entry);
+        if self.is_sealed() && !self.config.mode.admits(Trust::Unsigned) {
+            // Another's word is no proof, so the peer is asked itself and not listed as there before it answers.
+            self.plan_question(now, key);
+            return Told::Nothing;
+        }
         self.mark_up(now, key, Cause::Told);
         self.review_name(&entry.name);
         Told::News
@@ -175,8 +185,9 @@ impl Node {
     }
 
     /// Asks a peer itself, soon: not at once, because one page may tell of many.
-    fn plan_question(&mut self, now: Instant, key: &PeerKey) {
+    pub(crate) fn plan_question(&mut self, now: Instant, key: &PeerKey) {
         let pause = DOUBT_WITHIN.mul_f64(self.random.f64());
+        let nonce = Nonce(self.random.u64(..));
         let Some(peer) = self.table.get_mut(key) else { return };
         if peer.probe.is_some_and(|probe| now.since(probe.sent_at) < DOUBT_WITHIN) {
             return;
@@ -184,7 +195,7 @@ impl Node {
         if peer.state == State::Up {
             return self.probe(now, key, 1);
         }
-        peer.probe = Some(Probe { nonce: Nonce(0), tries: 0, sent_at: now });
+        peer.probe = Some(Probe { nonce, tries: 0, sent_at: now });
         self.table.schedule(key, now + Duration::from_millis(1) + pause);
     }
 

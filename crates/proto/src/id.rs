@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::base64;
+
 /// The identity of a host. Its name and its addresses may change, this does not.
 ///
 /// It is the Ed25519 public key that the host makes at its first start (RFC 8032 section 5.1.5: 32 bytes).
@@ -20,9 +22,6 @@ pub const PEER_ID_TEXT_LENGTH: usize = 43;
 #[error("not an identity: use 43 characters of base64url")]
 pub struct InvalidPeerId;
 
-/// The alphabet of RFC 4648 section 5.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 impl PeerId {
     /// The identity of these 32 bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
@@ -36,11 +35,7 @@ impl PeerId {
 
     /// The letters of the text form.
     pub(crate) fn letters(&self) -> impl Iterator<Item = u8> {
-        self.0.chunks(3).flat_map(|group| {
-            let word = group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
-            let letter = move |index: usize| ALPHABET.get(((word >> (18 - 6 * index)) & 63) as usize);
-            (0..=group.len()).filter_map(letter).copied()
-        })
+        base64::letters(&self.0)
     }
 
     /// The first eight bytes as a number.
@@ -81,47 +76,8 @@ impl FromStr for PeerId {
     type Err = InvalidPeerId;
 
     fn from_str(text: &str) -> Result<Self, InvalidPeerId> {
-        if text.len() != PEER_ID_TEXT_LENGTH {
-            return Err(InvalidPeerId);
-        }
-        let mut bytes = [0_u8; 32];
-        let mut position = 0;
-        for group in text.as_bytes().chunks(4) {
-            let mut word = 0_u32;
-            for letter in group {
-                word = (word << 6) | six_bits(*letter).ok_or(InvalidPeerId)?;
-            }
-            word <<= 6 * (4 - group.len());
-            for byte in word.to_be_bytes().iter().skip(1) {
-                match bytes.get_mut(position) {
-                    Some(slot) => *slot = *byte,
-                    // Two texts must never mean one identity: the spare bits are zero.
-                    None if *byte != 0 => return Err(InvalidPeerId),
-                    None => {}
-                }
-                position += 1;
-            }
-        }
-        Ok(Self(bytes))
+        base64::bytes(text.as_bytes()).map(Self).ok_or(InvalidPeerId)
     }
-}
-
-/// The letter of base64url for the lowest six bits of `six`.
-pub(crate) fn letter_of(six: u32) -> char {
-    ALPHABET.get((six & 63) as usize).map_or('A', |letter| char::from(*letter))
-}
-
-/// The six bits that a letter of base64url stands for.
-pub(crate) fn six_bits(letter: u8) -> Option<u32> {
-    let value = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'-' => 62,
-        b'_' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
 }
 
 #[cfg(test)]

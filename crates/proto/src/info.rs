@@ -11,6 +11,7 @@ use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::digest::Digest;
 use crate::error::DecodeError;
 use crate::facts::FactSet;
+use crate::group::GroupId;
 use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
@@ -44,6 +45,7 @@ impl<'de> Visitor<'de> for InfoReader<'_> {
         let limits = self.0;
         let mut unknown = UnknownNames::default();
         let (mut name, mut address, mut http_port, mut https_port, mut extension) = (None, None, None, None, None);
+        let (mut code, mut signature, mut place) = (None, None, 0);
         while let Some(member) = limits.next_name(&mut map)? {
             match member.as_ref() {
                 "domain" => {
@@ -59,9 +61,19 @@ impl<'de> Visitor<'de> for InfoReader<'_> {
                 "httpport" => limits.fill(&mut http_port, map.next_value_seed(PortReader(limits))?)?,
                 "httpsport" => limits.fill(&mut https_port, map.next_value_seed(PortReader(limits))?)?,
                 "kp" => limits.fill(&mut extension, map.next_value_seed(ExtensionReader(limits))?)?,
+                "mac" => {
+                    limits.next_text(&mut map)?;
+                    limits.fill(&mut code, place)?;
+                }
+                "sig" => {
+                    limits.next_text(&mut map)?;
+                    limits.fill(&mut signature, place)?;
+                }
                 _ => unknown.skip(limits, member, INFO_DEPTH, &mut map)?,
             }
+            place += 1;
         }
+        limits.note(|seen| (seen.code, seen.signature, seen.members) = (code, signature, place));
         let missing = || limits.refuse(DecodeError::Missing);
         Ok(Info {
             name: name.ok_or_else(missing)?,
@@ -116,6 +128,7 @@ struct Members {
     server_root: Option<Fact>,
     architecture: Option<Fact>,
     hypervisor: Option<Fact>,
+    group: Option<GroupId>,
     digest: Option<Digest>,
     low: Option<HashHalf>,
     high: Option<HashHalf>,
@@ -159,6 +172,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "root" => text(limits, map, &mut members.server_root)?,
                 "arch" => text(limits, map, &mut members.architecture)?,
                 "hyp" => text(limits, map, &mut members.hypervisor)?,
+                "group" => text(limits, map, &mut members.group)?,
                 "dig" => text(limits, map, &mut members.digest)?,
                 "lo" => text(limits, map, &mut members.low)?,
                 "hi" => text(limits, map, &mut members.high)?,
@@ -196,6 +210,7 @@ impl Members {
                 hypervisor: self.hypervisor,
             }
             .into(),
+            group: self.group,
             digest: self.digest,
             pull,
             roster,

@@ -10,10 +10,14 @@ use crate::id::PeerId;
 use crate::message::{Extension, Message};
 use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
+use crate::prove::Proof;
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
 const REORDER_WINDOW: Duration = Duration::from_secs(2);
+
+/// So many times the time that proves a peer one that was never proven has its place.
+const UNPROVEN_PATIENCE: u32 = 6;
 
 /// For so long a datagram from before a goodbye may be under way.
 const LATE_AFTER_GOODBYE: Duration = Duration::from_secs(5);
@@ -24,6 +28,8 @@ pub(crate) struct Arrival {
     pub(crate) interface: u32,
     pub(crate) from: SocketAddr,
     pub(crate) now: Instant,
+    /// What the datagram proved of its sender.
+    pub(crate) proof: Proof,
 }
 
 /// How a datagram of an extended peer fits what is known of that peer.
@@ -60,9 +66,18 @@ impl Node {
         }
     }
 
+    /// Whether a datagram of that number was heard from there before, or a newer one.
+    pub(crate) fn is_stale(&self, key: &PeerKey, arrival: Arrival, extension: &Extension) -> bool {
+        self.table.get(key).is_some_and(|peer| order_of(peer, arrival, extension) == Order::Stale)
+    }
+
     fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) -> bool {
         let key = self.key_of(extension.id, arrival.from.ip());
         let order = self.table.get(&key).map_or(Order::Fresh, |peer| order_of(peer, arrival, extension));
+        if self.may_be_replayed(&key, arrival, extension) {
+            self.plan_question(arrival.now, &key);
+            return false;
+        }
         match order {
             Order::Fresh => self.take(arrival, key, message, Some(extension)),
             // A host that is always overtaken, and by another address, is another host.
@@ -74,6 +89,17 @@ impl Node {
             Order::Rival => self.suspect_clone(arrival, &key, message, extension),
         }
         matches!(order, Order::Fresh | Order::PathOnly)
+    }
+
+    /// Whether a datagram of a peer that was lost may have been recorded before its end: one that was not meant for this host,
+    /// so that its number is new here. What was said to all was heard.
+    fn may_be_replayed(&self, key: &PeerKey, arrival: Arrival, extension: &Extension) -> bool {
+        let lost = |peer: &Peer| {
+            peer.state == State::Down && peer.reason == Some(Reason::Lost) && peer.epoch == extension.epoch
+        };
+        let for_others = extension.target.is_some_and(|target| target != self.identity.id)
+            || extension.echo.is_some_and(|echo| !self.has_asked(key, arrival.interface, echo));
+        self.is_sealed() && for_others && self.table.get(key).is_some_and(lost)
     }
 
     fn learn_base(&mut self, arrival: Arrival, message: &Message) {
@@ -91,10 +117,12 @@ impl Node {
     fn take(&mut self, arrival: Arrival, key: PeerKey, message: &Message, extension: Option<&Extension>) {
         let cause = Cause::Heard(message.kind);
         if self.table.get(&key).is_none() {
-            if !self.make_room(arrival.now, key.is_base()) {
+            if !self.make_room_for(arrival, key.is_base()) {
                 return self.drop_datagram(arrival.now, Drop::TableFull, arrival.from);
             }
-            self.table.insert(new_peer(key.clone(), message, &self.profile.facts, arrival.now));
+            let unproven_since = self.is_sealed().then(|| Box::new(arrival.now));
+            let new = new_peer(key.clone(), message, &self.profile.facts, arrival.now);
+            self.table.insert(Peer { unproven_since, ..new });
         }
         let on_new_path = !self.has_path(&key, arrival.interface, message.info.address);
         let changed = self.update(arrival, &key, message, extension);
@@ -118,6 +146,8 @@ impl Node {
         }
         if extension.is_some() {
             self.absorb_base(arrival.now, message);
+        } else {
+            self.review_address(&key, message.info.address);
         }
     }
 
@@ -144,8 +174,20 @@ impl Node {
         if renamed && let Some(before) = self.table.rename(key, &info.name) {
             self.review_name(&before);
         }
+        let proven = self.proves_itself(arrival, key, extension);
+        if proven {
+            self.table.set_proven(key);
+        }
         let Some(peer) = self.table.get_mut(key) else { return false };
-        let mut changed = renamed || (peer.http_port, peer.https_port) != (info.http_port, info.https_port);
+        // Who goes by another name has no claim to it yet.
+        peer.holds_name &= !renamed;
+        let (trust, group) = (arrival.proof.trust(), arrival.proof.group());
+        let reclassified = proven || (peer.trust, peer.group.as_deref().copied()) != (trust, group);
+        if reclassified {
+            (peer.trust, peer.group) = (trust, group.map(Box::new));
+        }
+        let mut changed =
+            renamed || reclassified || (peer.http_port, peer.https_port) != (info.http_port, info.https_port);
         (peer.http_port, peer.https_port) = (info.http_port, info.https_port);
         peer.time_to_live = lifetime;
         peer.last_heard = Some(arrival.now);
@@ -192,6 +234,39 @@ impl Node {
         if new && up {
             self.emit_peer(key, Change::Changed, Cause::Heard(crate::message::Kind::Notify));
         }
+    }
+
+    /// Whether a datagram makes a peer more than a name that was sent once: its sender is a member, answers what was sent
+    /// to it alone, or has been there for a while.
+    fn proves_itself(&self, arrival: Arrival, key: &PeerKey, extension: Option<&Extension>) -> bool {
+        let Some(peer) = self.table.get(key) else { return false };
+        let Some(since) = peer.unproven_since.as_deref().copied() else { return false };
+        let answers = extension.and_then(|extension| extension.echo);
+        arrival.proof.group().is_some()
+            || arrival.now.since(since) >= self.config.proven_after
+            || answers.is_some_and(|echo| self.has_asked(key, arrival.interface, echo))
+    }
+
+    /// Room for one more row that was heard for the first time. Those that are not proven yet have little: who floods the
+    /// network with names displaces nobody, and reaches no disk.
+    fn make_room_for(&mut self, arrival: Arrival, base: bool) -> bool {
+        let now = arrival.now;
+        if self.is_sealed() && arrival.proof.group().is_none() {
+            let most = if base { self.config.nursery_max } else { self.config.unproven_max };
+            let from_there = |peer: &&Peer| peer.paths.iter().any(|path| path.address == arrival.from.ip());
+            if base && self.table.unproven(true).filter(from_there).count() >= self.config.nursery_share {
+                return false;
+            }
+            if self.table.unproven_count(base) >= most {
+                let patience = self.config.proven_after * UNPROVEN_PATIENCE;
+                let oldest = self.table.unproven(base).next();
+                let oldest =
+                    oldest.filter(|peer| peer.unproven_since.as_deref().is_some_and(|at| now.since(*at) >= patience));
+                let Some(oldest) = oldest.map(|peer| peer.key.clone()) else { return false };
+                self.remove_peer(now, &oldest, Cause::Expired);
+            }
+        }
+        self.make_room(now, base)
     }
 
     /// Room for one more row: a dead one of the same class goes if the class is full.

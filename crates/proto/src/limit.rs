@@ -44,6 +44,25 @@ impl TokenBucket {
     }
 }
 
+/// How many buckets a [`RateTable`] has.
+const BUCKETS: usize = 256;
+
+/// Token buckets for more senders than anybody counts, in a fixed array: who shares a bucket shares its tokens.
+#[derive(Debug)]
+pub(crate) struct RateTable(Box<[TokenBucket]>);
+
+impl RateTable {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self(vec![TokenBucket::new(rate); BUCKETS].into_boxed_slice())
+    }
+
+    /// Takes one token of the bucket that `hash` falls into.
+    pub(crate) fn take(&mut self, now: Instant, hash: u64) -> bool {
+        let slot = usize::try_from(hash % BUCKETS as u64).unwrap_or(0);
+        self.0.get_mut(slot).is_some_and(|bucket| bucket.take(now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +77,14 @@ mod tests {
         assert!(bucket.take(start + Duration::from_millis(500)));
         let later = start + Duration::from_secs(3600);
         assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
+    }
+
+    #[test]
+    fn each_bucket_of_a_table_has_its_own_tokens() {
+        let mut table = RateTable::new(Rate { per_second: 1, burst: 2 });
+        let now = Instant::from_micros(10_000_000);
+        let taken = |table: &mut RateTable, hash| (0..5).filter(|_| table.take(now, hash)).count();
+        assert_eq!((taken(&mut table, 3), taken(&mut table, 4)), (2, 2));
+        assert_eq!(taken(&mut table, 3 + BUCKETS as u64), 0, "it shares the bucket");
     }
 }

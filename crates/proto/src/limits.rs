@@ -10,6 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use crate::error::DecodeError;
+use crate::signature::Seen;
 
 /// Deepest nesting of objects and arrays.
 const DEPTH_MAX: u8 = 4;
@@ -25,12 +26,25 @@ const TEXT_MAX: usize = 256;
 pub(crate) struct Limits {
     members: Cell<u8>,
     cause: Cell<Option<DecodeError>>,
+    trailer: Cell<Seen>,
 }
 
 impl Limits {
     /// Why the body was refused; `None` where the JSON itself was at fault.
     pub(crate) fn cause(&self) -> Option<DecodeError> {
         self.cause.get()
+    }
+
+    /// Where `mac` and `sig` stood.
+    pub(crate) fn trailer(&self) -> Seen {
+        self.trailer.get()
+    }
+
+    /// Notes where `mac` and `sig` stand.
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Seen)) {
+        let mut seen = self.trailer.get();
+        change(&mut seen);
+        self.trailer.set(seen);
     }
 
     /// Notes the cause and makes the error that stops the parser.

@@ -8,8 +8,10 @@ use crate::claim::Claims;
 use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::frame;
+use crate::group::{GroupId, Keyring};
 use crate::id::PeerId;
 use crate::roster::{Pull, Roster};
+use crate::signature::{self, HostSecret, trailer_length};
 use crate::text::HostName;
 
 /// Version of the extension that this crate speaks.
@@ -90,6 +92,8 @@ pub struct Extension {
     pub echo: Option<Nonce>,
     /// `was`: the address that this one replaces, for a while after a change.
     pub previous_address: Option<IpAddr>,
+    /// `group`: the group key whose code the datagram carries.
+    pub group: Option<GroupId>,
     /// `dig`: the digest of what the sender knows on this link.
     pub digest: Option<Digest>,
     /// What the sender tells of itself beyond its name and ports.
@@ -121,10 +125,29 @@ impl Message {
     /// The datagram of this message: the canonical frame around the canonical body.
     ///
     /// Members stand in one fixed order and without white space. A message whose fields are within their limits fits
-    /// [`crate::DATAGRAM_MAX`]; a request for a roster has exactly that length, and the page that answers it as many
+    /// [`crate::DATAGRAM_MAX`]. Nothing is signed, so no group is named: [`Self::seal`] does both. A request for a roster has exactly that length, and the page that answers it as many
     /// entries as fit.
     pub fn encode(&self) -> Vec<u8> {
-        let mut body = String::with_capacity(384);
+        let mut body = self.open_body(None, 0);
+        body.push_str("}}");
+        frame::wrap(body.as_bytes())
+    }
+
+    /// The datagram of this message, signed by the host, and with the code of its group if it has one.
+    ///
+    /// The extension says by whom (`id`), and with which key of `keyring` (`group`). Without an extension this is
+    /// [`Self::encode`].
+    pub fn seal(&self, secret: &HostSecret, keyring: &Keyring) -> Vec<u8> {
+        let Some(extension) = &self.info.extension else { return self.encode() };
+        let group = extension.group.and_then(|id| keyring.get(id));
+        let mut body = self.open_body(extension.group.filter(|_| group.is_some()), trailer_length(group.is_some()));
+        signature::close(&mut body, secret, group);
+        frame::wrap(body.as_bytes())
+    }
+
+    /// The body without what closes it. `trailer` is how many bytes will be put between.
+    fn open_body(&self, group: Option<GroupId>, trailer: usize) -> String {
+        let mut body = String::with_capacity(512);
         let info = &self.info;
         // Everything written here is validated plain ASCII, so nothing needs an escape; writing to a String cannot fail.
         let _ = write!(
@@ -137,10 +160,9 @@ impl Message {
             info.https_port
         );
         if let Some(extension) = &info.extension {
-            extension.write(&mut body);
+            extension.write(&mut body, group, CLOSING + trailer);
         }
-        body.push_str("}}");
-        frame::wrap(body.as_bytes())
+        body
     }
 }
 
@@ -157,6 +179,7 @@ impl Extension {
             nonce: None,
             echo: None,
             previous_address: None,
+            group: None,
             digest: None,
             facts: Facts::default(),
             pull: None,
@@ -170,7 +193,7 @@ impl Extension {
         self.echo.is_none() && self.target.is_none() && self.claims.is_none()
     }
 
-    fn write(&self, body: &mut String) {
+    fn write(&self, body: &mut String, group: Option<GroupId>, closing: usize) {
         let _ = write!(
             body,
             r#","kp":{{"v":{EXTENSION_VERSION},"id":"{}","epoch":{},"seq":{},"ttl":{}"#,
@@ -188,13 +211,14 @@ impl Extension {
         text("nonce", nonce.as_ref().map(|value| value as _));
         text("echo", echo.as_ref().map(|value| value as _));
         text("was", self.previous_address.as_ref().map(|value| value as _));
+        text("group", group.as_ref().map(|value| value as _));
         text("dig", self.digest.as_ref().map(|value| value as _));
         text("version", self.facts.version.as_ref().map(|value| value as _));
         text("root", self.facts.server_root.as_ref().map(|value| value as _));
         text("arch", self.facts.architecture.as_ref().map(|value| value as _));
         text("hyp", self.facts.hypervisor.as_ref().map(|value| value as _));
         if let Some(pull) = &self.pull {
-            pull.write(body, CLOSING);
+            pull.write(body, closing);
         }
         if let Some(roster) = &self.roster {
             roster.write(body);

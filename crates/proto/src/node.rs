@@ -10,15 +10,19 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::config::Config;
 use crate::counters::{Counters, Drop, Ledger};
 use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
+use crate::group::Keyring;
 use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::link::Link;
 use crate::message::INTEGER_MAX;
 use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
+use crate::prove::Gate;
+use crate::signature::HostSecret;
 use crate::table::PeerTable;
 use crate::text::HostName;
 use crate::time::Instant;
 use crate::timers::Timer;
+use crate::trust::Trust;
 
 /// Who this host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,10 @@ pub struct Node {
     pub(crate) links: BTreeMap<u32, Link>,
     pub(crate) ledger: Ledger,
     pub(crate) outputs: VecDeque<Output>,
+    /// What this host signs with; without it, it neither signs nor verifies.
+    pub(crate) secret: Option<HostSecret>,
+    pub(crate) keyring: Keyring,
+    pub(crate) gate: Gate,
     /// Until when nobody is doubted, because this host was not able to hear.
     pub(crate) grace_until: Instant,
     /// Whether another row has this host's name.
@@ -79,6 +87,9 @@ impl Node {
     /// happens before the first [`Input::Interfaces`].
     pub fn new(identity: Identity, profile: Profile, config: Config, seed: u64, known: Vec<KnownPeer>) -> Self {
         let mut node = Self {
+            secret: None,
+            keyring: Keyring::default(),
+            gate: Gate::new(&config, 0),
             config,
             identity,
             profile,
@@ -99,6 +110,34 @@ impl Node {
             node.restore(peer);
         }
         node
+    }
+
+    /// Signs everything that this host says from the start, and takes from extended peers only what is signed. `keyring` has
+    /// the keys of its group, if it is in one. The host's identity becomes that of `secret`.
+    ///
+    /// Without this a node trusts whatever it hears: good for a simulation, or a network that nobody else can send to.
+    #[must_use]
+    pub fn sealed(mut self, secret: HostSecret, keyring: Keyring) -> Self {
+        self.identity.id = secret.id();
+        self.gate = Gate::new(&self.config, self.random.u64(..));
+        (self.secret, self.keyring) = (Some(secret), keyring);
+        let mode = self.config.mode;
+        let refused = |peer: &&Peer| !mode.admits(peer.trust) || peer.key.id() == Some(&self.identity.id);
+        let refused: Vec<PeerKey> = self.table.iter().filter(refused).map(|peer| peer.key.clone()).collect();
+        for key in &refused {
+            self.table.remove(key);
+        }
+        self
+    }
+
+    /// The group keys in use.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Whom this host lists.
+    pub fn mode(&self) -> crate::trust::Mode {
+        self.config.mode
     }
 
     /// Tells the engine what happened. Never panics and never blocks, whatever the input.
@@ -189,6 +228,9 @@ impl Node {
             paths: known.addresses.into_iter().map(path).collect(),
             state,
             reason,
+            // The group may have got another key meanwhile.
+            trust: known.trust.min(Trust::Pinned),
+            holds_name: known.holds_name && known.trust > Trust::Unsigned,
             ..Peer::new(known.key, known.name, (known.http_port, known.https_port), Instant::ZERO)
         });
     }
@@ -213,6 +255,9 @@ impl Node {
                     self.remove_peer(now, &key, Cause::Forgotten);
                 }
             }
+            Command::Trust(key) => self.trust_row(&key),
+            Command::Keyring(keyring) => self.change_keyring(now, keyring),
+            Command::Mode(mode) => self.change_mode(now, mode),
             Command::Quit => self.start_leaving(now),
         }
     }

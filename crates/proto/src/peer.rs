@@ -7,10 +7,12 @@ use std::time::Duration;
 use crate::digest::{Digest, Mark};
 use crate::facts::Facts;
 use crate::few::Few;
+use crate::group::GroupId;
 use crate::id::PeerId;
 use crate::message::Nonce;
 use crate::text::HostName;
 use crate::time::Instant;
+use crate::trust::Trust;
 
 /// What identifies a row of the peer table.
 ///
@@ -163,6 +165,10 @@ pub struct Path {
 pub enum Conflict {
     /// Another row, or this host itself (`None`), has the same name.
     Name(Option<PeerKey>),
+    /// The name belongs to that row, whose host is not there now and had another key.
+    Pinned(PeerKey),
+    /// That row, which is signed, has the same address, and this one is not signed.
+    Address(PeerKey),
     /// Another host at this address uses the same identity.
     Identity(IpAddr),
 }
@@ -205,6 +211,14 @@ pub struct Peer {
     pub reach: Reach,
     /// What makes it doubtful.
     pub conflict: Option<Box<Conflict>>,
+    /// What its newest datagram proved.
+    pub trust: Trust,
+    /// The group key that its newest datagram proved.
+    pub group: Option<Box<GroupId>>,
+    /// Whether the name is this row's: see [`Command::Trust`](crate::Command::Trust).
+    pub holds_name: bool,
+    /// Since when it is known without proof that it is there to stay.
+    pub(crate) unproven_since: Option<Box<Instant>>,
     /// Since when it is in this epoch.
     pub(crate) epoch_since: Instant,
     /// The directed searches under way while it is doubted.
@@ -261,6 +275,10 @@ impl Peer {
             round_trip: None,
             reach: Reach::Both,
             conflict: None,
+            trust: Trust::Unsigned,
+            group: None,
+            holds_name: false,
+            unproven_since: None,
             epoch_since: now,
             probe: None,
             rival: None,
@@ -292,6 +310,21 @@ impl Peer {
         self.newest().0
     }
 
+    /// Whether it is more than a name that somebody sent once: it answered, proved to be a member, or was heard for a while.
+    /// Keep only such peers.
+    pub fn is_proven(&self) -> bool {
+        self.unproven_since.is_none()
+    }
+
+    /// Whether its link is not to be followed: another host has a better claim to its name, address or identity.
+    pub fn is_disputed(&self) -> bool {
+        match self.conflict.as_deref() {
+            None => false,
+            Some(Conflict::Name(_) | Conflict::Pinned(_)) => !self.holds_name,
+            Some(Conflict::Address(_) | Conflict::Identity(_)) => true,
+        }
+    }
+
     /// Whether the peer counts as one of the network's hosts.
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Up | State::Suspect)
@@ -319,4 +352,8 @@ pub struct KnownPeer {
     pub addresses: Vec<IpAddr>,
     /// Why it was down; `None` where it was there.
     pub down: Option<Reason>,
+    /// What it had proved.
+    pub trust: Trust,
+    /// Whether the name is this row's.
+    pub holds_name: bool,
 }

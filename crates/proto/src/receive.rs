@@ -14,6 +14,7 @@ use crate::learn::Arrival;
 use crate::message::{Extension, Info, Kind, Message};
 use crate::node::Node;
 use crate::peer::{Peer, PeerKey, Reason};
+use crate::prove::Proof;
 use crate::time::Instant;
 
 /// The time to live of a unicast datagram that has crossed no router (RFC 5082).
@@ -68,8 +69,15 @@ impl Node {
         if self.claims_my_console(&message.info) {
             return self.drop_datagram(now, Drop::OwnConsole, datagram.from);
         }
+        let arrival = Arrival { interface: datagram.interface, from: datagram.from, now, proof: Proof::Nothing };
+        let arrival = match self.prove(arrival, datagram, message) {
+            Ok(proof) => Arrival { proof, ..arrival },
+            Err(drop) => return self.drop_datagram(now, drop, datagram.from),
+        };
         self.ledger.received(message.kind);
-        let arrival = Arrival { interface: datagram.interface, from: datagram.from, now };
+        if !self.is_admitted(arrival, message) {
+            return self.drop_datagram(now, Drop::NotAdmitted, datagram.from);
+        }
         let lost = datagram.lane == Lane::Unicast && self.is_lost(&message.info);
         match message.kind {
             Kind::Search => self.receive_search(arrival, datagram, message),
@@ -79,6 +87,16 @@ impl Node {
         if lost && message.kind != Kind::Quit {
             self.tell_of_return(arrival, &message.info);
         }
+    }
+
+    /// Whether the sender is one of those that this host lists. A base peer that is not is answered all the same: it may list
+    /// whom it likes.
+    fn is_admitted(&mut self, arrival: Arrival, message: &Message) -> bool {
+        let admitted = !self.is_sealed() || self.config.mode.admits(arrival.proof.trust());
+        if !admitted && message.kind == Kind::Search && message.info.extension.is_none() && !self.config.observer {
+            self.plan_answer(arrival.now, arrival.interface);
+        }
+        admitted
     }
 
     fn refuse_source(&self, datagram: &Datagram<'_>) -> Option<Drop> {
@@ -95,7 +113,13 @@ impl Node {
         let own = match &message.info.extension {
             Some(extension) if extension.id == self.identity.id => {
                 if !from_here {
-                    self.meet_copy(now, datagram.from.ip(), message, extension);
+                    let arrival =
+                        Arrival { interface: datagram.interface, from: datagram.from, now, proof: Proof::Nothing };
+                    // Whoever has the identity has its key, or lies.
+                    match self.prove(arrival, datagram, message) {
+                        Ok(_) => self.meet_copy(now, datagram.from.ip(), message, extension),
+                        Err(drop) => self.drop_datagram(now, drop, datagram.from),
+                    }
                     return true;
                 }
                 true
@@ -226,7 +250,9 @@ impl Node {
         // Who tells its digest is told one.
         let link = self.links.get(&arrival.interface).filter(|_| question.is_some_and(|asked| asked.digest.is_some()));
         let digest = link.map(|link| link.digest.live());
-        let detail = Detail { echo, digest, brief: true, ..Detail::default() };
+        // Who tells of no group key could not check the code, and the answer must not be longer than the question.
+        let outsider = question.is_some_and(|asked| asked.group.is_none());
+        let detail = Detail { echo, digest, outsider, brief: true, ..Detail::default() };
         let to = SocketAddr::new(arrival.from.ip(), self.config.port);
         self.send_unicast(arrival.now, arrival.interface, to, (Kind::Notify, detail), datagram.bytes.len())
     }

@@ -7,21 +7,20 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::base64;
 use crate::digest::{BUCKETS, TOLD_NAME_MAX};
 use crate::frame::DATAGRAM_MAX;
-use crate::id::{PeerId, letter_of, six_bits};
+use crate::id::PeerId;
 use crate::info::unicast;
 use crate::message::INTEGER_MAX;
 use crate::text::HostName;
 
 /// The ports of the request, which nearly every host has: an entry leaves them out.
 const USUAL_PORTS: (u16, u16) = (8000, 8001);
-/// Most entries of one page: with all other members they stay within the limit on members.
-const ENTRIES_MAX: usize = 30;
+/// Most entries of one page: with all other members, those of a signature too, they stay within the limit on members.
+const ENTRIES_MAX: usize = 28;
 /// Bytes of one half of the bucket hashes; in text they must fit a string.
 const HALF: usize = BUCKETS / 2 * 4;
-/// Characters of one half in base64url without padding.
-const HALF_TEXT: usize = 171;
 /// Longest padding string.
 const PAD_MAX: usize = 256;
 
@@ -78,14 +77,7 @@ impl BucketHashes {
     fn half(&self, half: usize) -> String {
         let hashes = self.0.iter().skip(half * BUCKETS / 2).take(BUCKETS / 2);
         let bytes: Vec<u8> = hashes.flat_map(|hash| hash.to_be_bytes()).collect();
-        let word = |group: &[u8]| {
-            group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()))
-        };
-        let letters = |group: &[u8]| {
-            let (word, count) = (word(group), group.len() + 1);
-            (0..count).map(move |index| letter_of(word >> (18 - 6 * index)))
-        };
-        bytes.chunks(3).flat_map(letters).collect()
+        base64::text(&bytes)
     }
 }
 
@@ -109,22 +101,7 @@ impl FromStr for HashHalf {
 
     /// Reads exactly 171 characters of base64url whose spare bits are zero.
     fn from_str(text: &str) -> Result<Self, ()> {
-        if text.len() != HALF_TEXT {
-            return Err(());
-        }
-        let mut bytes: Vec<u8> = Vec::with_capacity(HALF + 1);
-        for group in text.as_bytes().chunks(4) {
-            let mut word = 0_u32;
-            for letter in group {
-                word = (word << 6) | six_bits(*letter).ok_or(())?;
-            }
-            word <<= 6 * (4 - group.len());
-            bytes.extend(word.to_be_bytes().iter().skip(1));
-        }
-        // Two texts must never mean one set of hashes.
-        if bytes.iter().skip(HALF).any(|byte| *byte != 0) {
-            return Err(());
-        }
+        let bytes: [u8; HALF] = base64::bytes(text.as_bytes()).ok_or(())?;
         let mut hashes = [0; BUCKETS / 2];
         for (slot, group) in hashes.iter_mut().zip(bytes.chunks(4)) {
             *slot = group.iter().fold(0, |hash, byte| (hash << 8) | u32::from(*byte));
@@ -300,7 +277,7 @@ mod tests {
         for _ in 0..200 {
             let hashes = BucketHashes(std::array::from_fn(|_| random.u32(..)));
             let (low, high) = (hashes.half(0), hashes.half(1));
-            assert_eq!((low.len(), high.len()), (HALF_TEXT, HALF_TEXT));
+            assert_eq!((low.len(), high.len()), (171, 171));
             assert_eq!(HashHalf::join(low.parse().unwrap(), high.parse().unwrap()), hashes);
         }
         assert!("A".repeat(170).parse::<HashHalf>().is_err());

@@ -71,10 +71,14 @@ impl Node {
         match lane {
             Lane::Group => {
                 for claim in &claims.suspect {
-                    self.hear_suspicion(arrival, &by, claim);
+                    if self.may_accuse(&by, &claim.id) {
+                        self.hear_suspicion(arrival, &by, claim);
+                    }
                 }
                 for claim in &claims.dead {
-                    self.hear_verdict(arrival, claim);
+                    if self.may_accuse(&by, &claim.id) {
+                        self.hear_verdict(arrival, claim);
+                    }
                 }
             }
             Lane::Unicast => {
@@ -84,6 +88,12 @@ impl Node {
             }
         }
         self.plan_watch(arrival.now, arrival.interface);
+    }
+
+    /// Whether one peer proved no less than the other that it accuses. This host contradicts whomever.
+    fn may_accuse(&self, by: &PeerId, id: &PeerId) -> bool {
+        let class = |id: &PeerId| self.table.get(&PeerKey::Identity(*id)).map(|peer| peer.trust);
+        *id == self.identity.id || class(id) <= class(by)
     }
 
     fn hear_suspicion(&mut self, arrival: Arrival, by: &PeerId, claim: &Claim) {

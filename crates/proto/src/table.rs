@@ -36,6 +36,8 @@ pub struct PeerTable {
     /// The slot that was asked for last, behind the first bits of its identity. One datagram asks for its sender's row many
     /// times, so this saves most searches.
     last: AtomicU64,
+    /// The rows that are not proven yet, extended and base, the oldest first.
+    unproven: [BTreeSet<(Instant, Slot)>; 2],
     live_extended: usize,
     unknown: usize,
     base: usize,
@@ -97,6 +99,25 @@ impl PeerTable {
     /// How many rows are base peers'.
     pub fn base(&self) -> usize {
         self.base
+    }
+
+    /// The rows that are not proven yet, the oldest first.
+    pub(crate) fn unproven(&self, base: bool) -> impl Iterator<Item = &Peer> {
+        self.unproven.get(usize::from(base)).into_iter().flatten().filter_map(|(_, slot)| self.at(*slot))
+    }
+
+    /// How many rows are not proven yet.
+    pub fn unproven_count(&self, base: bool) -> usize {
+        self.unproven.get(usize::from(base)).map_or(0, BTreeSet::len)
+    }
+
+    /// A row is proven to be there.
+    pub(crate) fn set_proven(&mut self, key: &PeerKey) {
+        let Some(slot) = self.slot(key) else { return };
+        let Some(since) = self.at_mut(slot).and_then(|peer| peer.unproven_since.take()) else { return };
+        if let Some(class) = self.unproven.get_mut(usize::from(key.is_base())) {
+            class.remove(&(*since, slot));
+        }
     }
 
     /// Any row, each with the same chance, or none by chance where rows have gone.
@@ -166,6 +187,11 @@ impl PeerTable {
             self.checks.insert((at, slot));
             self.note_next_check();
         }
+        if let Some((since, class)) =
+            peer.unproven_since.as_deref().zip(self.unproven.get_mut(usize::from(peer.key.is_base())))
+        {
+            class.insert((*since, slot));
+        }
         self.count(Traits::of(&peer), true);
         if let Some(place) = self.slots.get_mut(slot as usize) {
             *place = Some(Box::new(peer));
@@ -184,6 +210,11 @@ impl PeerTable {
         if let Some(at) = peer.check_at {
             self.checks.remove(&(at, slot));
             self.note_next_check();
+        }
+        if let Some((since, class)) =
+            peer.unproven_since.as_deref().zip(self.unproven.get_mut(usize::from(key.is_base())))
+        {
+            class.remove(&(*since, slot));
         }
         self.count(Traits::of(&peer), false);
         Some(*peer)
@@ -266,12 +297,17 @@ impl PeerTable {
         let slot = |peer: &Peer| self.slot(&peer.key).unwrap();
         let checks: BTreeSet<_> = self.iter().filter_map(|peer| peer.check_at.map(|at| (at, slot(peer)))).collect();
         let names: BTreeSet<_> = self.iter().map(|peer| (hash_of(&peer.name), slot(peer))).collect();
+        let unproven = |base: bool| {
+            let of_class = self.iter().filter(|peer| peer.key.is_base() == base);
+            of_class.filter_map(|peer| Some((*peer.unproven_since.as_deref()?, slot(peer)))).collect::<BTreeSet<_>>()
+        };
         let stored = self.slots.iter().flatten().count();
         self.live_extended == count(&|peer| peer.is_live() && !peer.key.is_base())
             && self.unknown == count(&|peer| peer.state == State::Unknown)
             && self.base == count(&|peer| peer.key.is_base())
             && self.next_check == checks.first().map(|(at, _)| *at)
             && self.checks == checks
+            && self.unproven == [unproven(false), unproven(true)]
             && self.names == names
             && (stored, stored + self.free.len()) == (self.len(), self.slots.len())
             && self.iter().count() == self.len()
@@ -387,7 +423,7 @@ mod tests {
     /// What a network of thousands of hosts costs each of them hangs on these.
     #[test]
     fn a_row_is_small() {
-        assert!(size_of::<Peer>() <= 344, "{} bytes", size_of::<Peer>());
+        assert!(size_of::<Peer>() <= 352, "{} bytes", size_of::<Peer>());
         assert!(size_of::<PeerKey>() <= 56, "{} bytes", size_of::<PeerKey>());
     }
 

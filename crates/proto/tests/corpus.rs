@@ -8,6 +8,8 @@ use std::path::Path;
 mod decode;
 #[path = "../../../fuzz/bodies/node.rs"]
 mod node;
+#[path = "../../../fuzz/bodies/seal.rs"]
+mod seal;
 
 fn replay(target: &str, run: fn(&[u8])) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
@@ -23,11 +25,16 @@ fn replay(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn the_codec_holds() {
+fn a9_the_codec_holds() {
     replay("decode", decode::run);
 }
 
 #[test]
-fn the_engine_holds() {
+fn a9_the_proof_holds() {
+    replay("seal", seal::run);
+}
+
+#[test]
+fn a9_the_engine_holds() {
     replay("node", node::run);
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Claim, Command, HostName, Instant, Kind, KnownPeer, PeerKey};
+use kimchi_peers_proto::{Claim, Command, HostName, Instant, Keyring, Kind, KnownPeer, PeerKey, Trust};
 
 use crate::base::BasePeer;
 use crate::check::Broken;
@@ -54,6 +54,8 @@ pub enum Fault {
     Rename(HostIndex, HostName),
     /// The program asks for a search.
     Search(HostIndex),
+    /// The host has these group keys from now on.
+    Keyring(HostIndex, Keyring),
     /// An attacker floods its segment with so many base searches a second for a while, under so many names.
     Storm(HostIndex, u32, Duration, u32),
     /// One host says of another one that it is missed or dead, although it hears it well.
@@ -90,6 +92,14 @@ pub(crate) struct Flood {
 }
 
 impl World {
+    fn change_keyring(&mut self, index: HostIndex, keyring: Keyring) {
+        let Some(host) = self.hosts.get_mut(index.0) else { return };
+        if let Some((_, kept)) = &mut host.seal {
+            kept.clone_from(&keyring);
+        }
+        self.feed(index, &Feed::Command(Command::Keyring(keyring)));
+    }
+
     /// Boots hosts without any memory, at random times within `spread`, and tells in how long the last one does.
     pub fn boot_all(&mut self, hosts: &[HostIndex], spread: Duration) -> Duration {
         let mut last = Duration::ZERO;
@@ -123,6 +133,8 @@ impl World {
     fn known(&self, index: HostIndex) -> Option<KnownPeer> {
         let host = self.host(index).filter(|host| host.role == Role::Extended)?;
         Some(KnownPeer {
+            trust: Trust::Unsigned,
+            holds_name: false,
             key: PeerKey::Identity(host.id),
             name: host.name.clone(),
             http_port: host.profile().http_port,
@@ -161,6 +173,7 @@ impl World {
             Fault::Renumber(host, nic, address) => self.renumber(host, nic, address),
             Fault::Rename(host, name) => self.rename(host, name),
             Fault::Search(host) => self.feed(host, &Feed::Command(Command::Search)),
+            Fault::Keyring(host, keyring) => self.change_keyring(host, keyring),
             Fault::Storm(attacker, per_second, lasting, names) => {
                 let gap = Duration::from_secs(1) / per_second.max(1);
                 self.flood(Flood { attacker, gap, until: self.now + lasting, names: names.max(1) });

@@ -14,7 +14,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Config, FactSet, HostName, Identity, Instant, Interface, KnownPeer, Network, Node, PeerId, Profile, Timer,
+    Config, FactSet, HostName, HostSecret, Identity, Instant, Interface, Keyring, KnownPeer, Network, Node, PeerId,
+    Profile, Timer,
 };
 
 use crate::base::BasePeer;
@@ -61,6 +62,8 @@ pub struct Spec {
     pub identity: Option<HostIndex>,
     /// The engine's configuration.
     pub config: Config,
+    /// The group keys of a host that signs; one without neither signs nor verifies.
+    pub keyring: Option<Keyring>,
     /// For how long the machine has been running when the world begins; drawn at random where it is `None`.
     pub uptime: Option<Duration>,
 }
@@ -68,7 +71,15 @@ pub struct Spec {
 impl Spec {
     /// A host of this role on one segment.
     pub fn new(role: Role, segment: SegmentIndex) -> Self {
-        Self { role, segments: vec![segment], name: None, identity: None, config: Config::default(), uptime: None }
+        Self {
+            role,
+            segments: vec![segment],
+            name: None,
+            identity: None,
+            config: Config::default(),
+            keyring: None,
+            uptime: None,
+        }
     }
 }
 
@@ -144,6 +155,8 @@ pub struct Host {
     /// Whether its kernel lives without its program and answers unicast by port unreachable.
     pub refuses: bool,
     pub(crate) config: Config,
+    /// What it signs with, and the group keys it has.
+    pub(crate) seal: Option<(HostSecret, Keyring)>,
     pub(crate) store: Vec<KnownPeer>,
     /// How far its clock, which counts from its own start, is ahead of the world's.
     pub(crate) clock_ahead: Duration,
@@ -216,13 +229,22 @@ impl Host {
             Memory::Cold => Vec::new(),
             Memory::Warm => self.store.clone(),
         };
-        self.program =
-            Program::Extended(Box::new(Node::new(identity, self.profile(), self.config.clone(), seed, known)));
+        let node = Node::new(identity, self.profile(), self.config.clone(), seed, known);
+        let node = match &self.seal {
+            Some((secret, keyring)) => node.sealed(secret.clone(), keyring.clone()),
+            None => node,
+        };
+        self.program = Program::Extended(Box::new(node));
     }
 
     /// The identity of the `number`th host: any 32 bytes will do, spread over the space.
     pub(crate) fn identity_of(number: HostIndex) -> PeerId {
         let mut random = fastrand::Rng::with_seed(number.0 as u64 ^ 0x6b69_6d63_6869);
         PeerId::from_bytes(std::array::from_fn(|_| random.u8(..)))
+    }
+
+    /// What the `number`th host signs with, where hosts sign.
+    pub(crate) fn secret_of(number: HostIndex) -> HostSecret {
+        HostSecret::from_bytes(Self::identity_of(number).as_bytes())
     }
 }

@@ -94,6 +94,8 @@ pub(crate) fn slander_of(
 /// What a store keeps of a row for the next start.
 pub fn known_peer(peer: &Peer) -> KnownPeer {
     KnownPeer {
+        trust: peer.trust,
+        holds_name: peer.holds_name,
         key: peer.key.clone(),
         name: peer.name.clone(),
         http_port: peer.http_port,

@@ -118,9 +118,28 @@ impl World {
 
     /// A world of one segment with `count` extended hosts, all off.
     pub fn lan(seed: u64, count: usize, conditions: Conditions) -> (Self, Vec<HostIndex>) {
+        Self::lan_of(seed, count, conditions, None)
+    }
+
+    /// The same of hosts that sign, with these group keys.
+    pub fn sealed_lan(
+        seed: u64,
+        count: usize,
+        conditions: Conditions,
+        keyring: kimchi_peers_proto::Keyring,
+    ) -> (Self, Vec<HostIndex>) {
+        Self::lan_of(seed, count, conditions, Some(keyring))
+    }
+
+    fn lan_of(
+        seed: u64,
+        count: usize,
+        conditions: Conditions,
+        keyring: Option<kimchi_peers_proto::Keyring>,
+    ) -> (Self, Vec<HostIndex>) {
         let mut world = Self::new(seed);
         let segment = world.add_segment(conditions);
-        let mut spec = Spec::new(Role::Extended, segment);
+        let mut spec = Spec { keyring, ..Spec::new(Role::Extended, segment) };
         spec.config.peers_max = spec.config.peers_max.max(2 * count);
         let hosts = (0..count).map(|_| world.add_host(spec.clone())).collect();
         (world, hosts)
@@ -139,7 +158,9 @@ impl World {
     /// Adds a host, which is off.
     pub fn add_host(&mut self, spec: Spec) -> HostIndex {
         let index = HostIndex(self.hosts.len());
-        let id = Host::identity_of(spec.identity.unwrap_or(index));
+        let number = spec.identity.unwrap_or(index);
+        let seal = spec.keyring.map(|keyring| (Host::secret_of(number), keyring));
+        let id = seal.as_ref().map_or_else(|| Host::identity_of(number), |(secret, _)| secret.id());
         // A decimal number behind letters is always a host name.
         let name = spec.name.or_else(|| format!("kvm-{}", index.0).parse().ok());
         let Some(name) = name else { return index };
@@ -160,6 +181,7 @@ impl World {
             leaving: false,
             refuses: false,
             config: spec.config,
+            seal,
             store: Vec::new(),
             clock_ahead: spec.uptime.unwrap_or(drawn),
             slow_by: Duration::ZERO,

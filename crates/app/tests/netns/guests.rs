@@ -25,7 +25,7 @@ const GUESTS: [(&str, u8); 8] = [
 ];
 
 #[test]
-fn guest_interfaces_are_left_alone_by_default() {
+fn a17_guest_interfaces_are_left_alone_by_default() {
     inside(|| {
         let lan = Lan::new(1);
         let hosts = [lan.host(1), lan.host(2)];
@@ -49,7 +49,7 @@ fn guest_interfaces_are_left_alone_by_default() {
 }
 
 #[test]
-fn what_a_guest_says_is_not_heard() {
+fn a17_what_a_guest_says_is_not_heard() {
     inside(|| {
         let lan = Lan::new(1);
         let host = lan.host(1);

@@ -15,7 +15,7 @@ use super::wait::{seconds, until};
 const ATTACKER: u8 = 66;
 
 #[test]
-fn hostile_group_datagrams_are_dropped_and_counted_by_cause() {
+fn a3_hostile_group_datagrams_are_dropped_and_counted_by_cause() {
     inside(|| {
         let lan = Lan::new(1);
         let [first, second, attacker] = [lan.host(1), lan.host(2), lan.host(ATTACKER)];
@@ -48,7 +48,7 @@ fn hostile_group_datagrams_are_dropped_and_counted_by_cause() {
 }
 
 #[test]
-fn unicast_that_may_have_been_routed_is_dropped() {
+fn a1_unicast_that_may_have_been_routed_is_dropped() {
     inside(|| {
         let lan = Lan::new(1);
         let [first, second, attacker] = [lan.host(1), lan.host(2), lan.host(ATTACKER)];
@@ -69,7 +69,7 @@ fn unicast_that_may_have_been_routed_is_dropped() {
 }
 
 #[test]
-fn nothing_is_sent_off_the_link_because_of_a_datagram() {
+fn a1_nothing_is_sent_off_the_link_because_of_a_datagram() {
     inside(|| {
         let [near, far] = [Lan::new(1), Lan::new(2)];
         let [first, second, attacker] = [near.host(1), near.host(2), far.host(ATTACKER)];
@@ -110,7 +110,7 @@ fn nothing_is_sent_off_the_link_because_of_a_datagram() {
 }
 
 #[test]
-fn a_forged_goodbye_does_not_remove_a_daemon() {
+fn a5_a_forged_goodbye_does_not_remove_a_daemon() {
     inside(|| {
         let lan = Lan::new(1);
         let [first, second, attacker] = [lan.host(1), lan.host(2), lan.host(ATTACKER)];

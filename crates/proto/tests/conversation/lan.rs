@@ -4,8 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Cause, Change, Command, Config, Datagram, Event, Extension, Facts, Identity, Info, Input, Instant, Interface, Kind,
-    KnownPeer, Lane, Message, Network, Node, Output, PORT, Peer, PeerId, PeerKey, Profile, State, UNICAST_TTL,
+    Cause, Change, Command, Config, Datagram, Event, Extension, Facts, GroupKey, HostSecret, Identity, Info, Input,
+    Instant, Interface, Keyring, Kind, KnownPeer, Lane, Message, Mode, Network, Node, Output, PORT, Peer, PeerId,
+    PeerKey, Profile, State, UNICAST_TTL,
 };
 
 /// The interface that every host of the network has.
@@ -57,6 +58,38 @@ pub(crate) fn with(mut message: Message, change: impl FnOnce(&mut Extension)) ->
 pub(crate) fn base(kind: Kind, number: u8) -> Message {
     let Profile { name, http_port, https_port, .. } = profile(number);
     Message { kind, info: Info { name, address: address(number), http_port, https_port, extension: None } }
+}
+
+/// What the host `number` signs with, where hosts sign.
+pub(crate) fn secret(number: u8) -> HostSecret {
+    HostSecret::from_bytes(&[number; 32])
+}
+
+pub(crate) fn group_key(number: u8) -> GroupKey {
+    GroupKey::from_bytes([number; 32])
+}
+
+/// A keyring of the group keys of these numbers, the first one in use.
+pub(crate) fn keyring(groups: &[u8]) -> Keyring {
+    let mut keyring = Keyring::default();
+    for number in groups {
+        keyring.add(group_key(*number)).unwrap();
+    }
+    keyring
+}
+
+/// The row of a host that signs.
+pub(crate) fn sealed_key(number: u8) -> PeerKey {
+    PeerKey::Identity(secret(number).id())
+}
+
+/// A message that the host `number` signs, in epoch 5.
+pub(crate) fn sealed(kind: Kind, number: u8, sequence: u64, groups: &[u8]) -> Vec<u8> {
+    let message = with(extended(kind, number, sequence), |extension| {
+        extension.id = secret(number).id();
+        extension.group = keyring(groups).primary_id();
+    });
+    message.seal(&secret(number), &keyring(groups))
 }
 
 /// A datagram that an engine sent.
@@ -150,6 +183,20 @@ impl Lan {
         let host = self.add(number, config, known);
         self.connect(host, vec![interface(ETH0, number)]);
         host
+    }
+
+    /// A host that signs, with the group keys of these numbers.
+    pub(crate) fn start_sealed(&mut self, number: u8, mode: Mode, known: Vec<KnownPeer>, groups: &[u8]) -> usize {
+        let config = Config { mode, ..Config::default() };
+        let host = self.add(number, config, known);
+        let node = std::mem::replace(&mut self.hosts[host].node, Self::blank());
+        self.hosts[host].node = node.sealed(secret(number), keyring(groups));
+        self.connect(host, vec![interface(ETH0, number)]);
+        host
+    }
+
+    fn blank() -> Node {
+        Node::new(Identity { id: id(0), epoch: 1 }, profile(0), Config::default(), 0, Vec::new())
     }
 
     /// A host without an interface.

@@ -16,4 +16,5 @@ mod joining;
 mod leaving;
 mod restored;
 mod ring;
+mod sealed;
 mod telling;

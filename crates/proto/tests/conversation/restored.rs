@@ -1,7 +1,7 @@
 //! Peers that are known from the last run.
 
 use kimchi_peers_proto::{
-    BucketHashes, Cause, Change, Config, Facts, Kind, KnownPeer, Nonce, PeerId, PeerKey, Pull, Reason, State,
+    BucketHashes, Cause, Change, Config, Facts, Kind, KnownPeer, Nonce, PeerId, PeerKey, Pull, Reason, State, Trust,
 };
 
 use crate::lan::{ETH0, Lan, address, extended, id, key, profile, secs, with};
@@ -16,6 +16,8 @@ fn known(key: PeerKey, number: u8) -> KnownPeer {
         sequence: 10,
         facts: Facts::default(),
         addresses: vec![address(number)],
+        trust: Trust::Unsigned,
+        holds_name: false,
         down: None,
     }
 }

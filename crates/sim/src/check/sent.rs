@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use kimchi_peers_proto::{DATAGRAM_MAX, Instant, Kind, Message, Rate};
+use kimchi_peers_proto::{DATAGRAM_MAX, HostSecret, Instant, Keyring, Kind, Message, Rate};
 
 use super::Step;
 
@@ -66,7 +66,7 @@ impl Sent {
         (from, to): (IpAddr, SocketAddr),
         bytes: &[u8],
     ) -> Result<(), String> {
-        let message = canonical(bytes)?;
+        let message = canonical(bytes, step.host.seal.as_ref())?;
         self.is_own_word(step, &message, interface, from)?;
         destination_is_right(step, interface, to)?;
         let page = message.info.extension.is_some_and(|extension| extension.roster.is_some());
@@ -122,12 +122,16 @@ impl Sent {
     }
 }
 
-fn canonical(bytes: &[u8]) -> Result<Message, String> {
+fn canonical(bytes: &[u8], seal: Option<&(HostSecret, Keyring)>) -> Result<Message, String> {
     if bytes.len() > DATAGRAM_MAX {
         return Err(format!("it sent {} bytes", bytes.len()));
     }
     let message = Message::decode(bytes).map_err(|error| format!("it sent what nobody can read: {error}"))?;
-    if message.encode() == bytes { Ok(message) } else { Err("it sent what is not in canonical form".to_owned()) }
+    let written = match seal {
+        Some((secret, keyring)) => message.seal(secret, keyring),
+        None => message.encode(),
+    };
+    if written == bytes { Ok(message) } else { Err("it sent what is not in canonical form".to_owned()) }
 }
 
 fn destination_is_right(step: &Step<'_>, interface: u32, to: SocketAddr) -> Result<(), String> {

@@ -99,6 +99,9 @@ fn has_died(step: &Step<'_>, cause: Cause, (peer, told): (&Peer, Option<Instant>
         | Cause::Expired
         | Cause::Forgotten
         | Cause::NameConflict
+        | Cause::KeyConflict
+        | Cause::AddressConflict
+        | Cause::NotAdmitted
         | Cause::IdentityConflict
         | Cause::ConflictEnded => false,
     }
