@@ -34,9 +34,9 @@ Examples:
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon reached, 4 no such peer.";
 
 /// How a command finds its daemon, and where the daemon listens and keeps its state.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Connection {
-    /// Where the API is: HOST:PORT or unix:PATH; may be given several times with `run`, which listens there
+    /// Where the API is: HOST:PORT, unix:PATH or https://HOST:PORT; may be given several times with `run`, which listens there
     ///
     /// Without it: KIMCHI_PEERS_API, else the socket unix:/run/kimchi-peers/api.sock, else 127.0.0.1:8132.
     #[arg(long, global = true, value_name = "ADDR")]
@@ -47,6 +47,15 @@ pub(crate) struct Connection {
     /// $XDG_STATE_HOME/kimchi-peers for others.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
+    /// Who asks https://HOST:PORT: trusts certificates that one of this PEM file has signed, or that stand in it
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "fingerprint")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Who asks https://HOST:PORT: trusts this certificate alone, given by its SHA-256 in hexadecimal
+    #[arg(long, global = true, value_name = "SHA256")]
+    pub(crate) fingerprint: Option<String>,
+    /// Who asks: takes the API token from this file, not from the state directory [env: KIMCHI_PEERS_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// The options of [`Connection`] for a command that reaches no daemon: they are taken, as they may stand before any
@@ -57,12 +66,19 @@ pub(crate) struct NoConnection {
     api: Vec<String>,
     #[arg(long, hide = true, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "SHA256")]
+    fingerprint: Option<String>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 }
 
 impl NoConnection {
     /// Whether one was given, before the command or after it.
     pub(crate) fn is_given(&self) -> bool {
-        !self.api.is_empty() || self.state_dir.is_some()
+        let files = [&self.state_dir, &self.ca, &self.token_file];
+        !self.api.is_empty() || self.fingerprint.is_some() || files.iter().any(|file| file.is_some())
     }
 }
 
@@ -93,6 +109,11 @@ pub(crate) enum Command {
     Remove(RemoveArguments),
     /// Show how the daemon is doing
     Status(StatusArguments),
+    /// Print a link that signs a browser in, once
+    #[command(
+        after_help = "The link is good for one minute and for one use. Whoever opens it may do all that you may."
+    )]
+    Open,
     /// Run several peers on this machine's loopback and watch them find each other
     #[command(after_help = "Needs no privilege and sends nothing off this machine. Ctrl-C ends it.")]
     Demo(DemoArguments),
@@ -140,6 +161,15 @@ pub(crate) struct RunArguments {
     /// Where this host's console answers HTTPS [default: 8001]
     #[arg(long, value_name = "PORT", value_parser = port)]
     pub(crate) https_port: Option<u16>,
+    /// Makes a certificate for what other hosts can reach of the API: self-signed
+    #[arg(long, value_name = "HOW")]
+    pub(crate) tls: Option<String>,
+    /// The certificate of what other hosts can reach of the API, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// What to log on stderr: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,
@@ -152,7 +182,8 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   kimchi-peers run
   kimchi-peers run --name kvm-1 --interface br0
-  kimchi-peers run --state-dir ./state --api 127.0.0.1:8132 --events";
+  kimchi-peers run --state-dir ./state --api 127.0.0.1:8132 --events
+  kimchi-peers run --api unix:/run/kimchi-peers/api.sock --api 0.0.0.0:8132 --tls self-signed";
 
 /// Options of `search`.
 #[derive(Debug, Args)]

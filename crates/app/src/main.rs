@@ -54,6 +54,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Add(arguments) => command::add::run(arguments, connection).await,
         Command::Remove(arguments) => command::remove::run(arguments, connection).await,
         Command::Status(arguments) => command::status::run(arguments, connection).await,
+        Command::Open => command::open::run(connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Config(ConfigCommand::Show(arguments)) => command::config_show::run(arguments, connection),
         Command::Completions { shell, unused } => command::completions::run(*shell, unused),

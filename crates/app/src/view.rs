@@ -174,6 +174,26 @@ pub(crate) struct EventView {
     pub(crate) peer: Option<PeerView>,
 }
 
+/// A link that signs a browser in; the answer of `POST /v1/session/code`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CodeView {
+    /// Where a browser has to go.
+    pub(crate) url: String,
+    /// The code in it, good once.
+    pub(crate) code: String,
+    /// Seconds for which it is good.
+    pub(crate) expires_in: u64,
+}
+
+/// A browser that is signed in; the answer of `POST /v1/session`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionView {
+    /// What a change carries in the header `X-Kimchi-Peers-Proof`, beside the cookie.
+    pub(crate) proof: String,
+    /// Seconds for which the browser stays signed in.
+    pub(crate) expires_in: u64,
+}
+
 /// This host; the answer of `GET /v1/self`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SelfView {

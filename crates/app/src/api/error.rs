@@ -1,7 +1,8 @@
 //! Errors as the API tells them: a status, a stable word and a sentence.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::daemon::remotes::{AddError, RemoveError};
@@ -34,7 +35,22 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorView { code: self.code.to_owned(), reason: self.reason };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(error: JsonRejection) -> Self {
+        let (status, code) = match error.status() {
+            status @ StatusCode::PAYLOAD_TOO_LARGE => (status, "KPAPI0413"),
+            status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => (status, "KPAPI0415"),
+            _ => (StatusCode::BAD_REQUEST, "KPAPI0400"),
+        };
+        Self::new(status, code, error.body_text())
     }
 }
 

@@ -1,183 +1,207 @@
 //! Who may ask what, before any handler runs.
 //!
-//! Reading over the loopback is free, and so is asking the network. A change over TCP needs the token; over the Unix socket the permission to open
-//! the socket is the permission to change. A web page in the administrator's browser can send requests here too, so
-//! the `Host` must be one of ours (a name that was rebound to 127.0.0.1 is not), and a request that a browser sends
-//! for another site is refused.
+//! | way | reading, asking the network | changing |
+//! |---|---|---|
+//! | Unix socket | whoever can open it | root, the daemon's user, members of the socket's group |
+//! | loopback | everybody | token, or a signed-in browser with its proof |
+//! | TLS | token, or a signed-in browser (with its proof to ask the network) | the same, with its proof |
+//!
+//! `/healthz` and the exchange of a code that signs a browser in are open on all ways. What a browser may do for other sites
+//! stands in [`browser`](super::browser).
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use crate::api::BODY_MAX;
+use crate::api::browser::{HEADERS, OwnHosts, judge_content_type, judge_host, judge_site};
 use crate::api::error::ApiError;
+use crate::api::session;
 use crate::daemon::Daemon;
 
 /// By which way a request came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    Tcp,
-    Unix,
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// The listener, in the form that a client's `--api` takes.
+    pub(crate) listener: Arc<str>,
+    pub(crate) door: Door,
 }
 
-/// The one path that takes a POST without the token.
-const SEARCH_PATH: &str = "/v1/search";
+/// The kind of a listener, and what the connection alone says of the asker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// TCP on the loopback: any user of this host.
+    Loopback,
+    /// TLS: anybody.
+    Tls {
+        /// The address at which the connection came in.
+        local: Option<IpAddr>,
+    },
+    /// The Unix socket: whom the kernel let in.
+    Unix {
+        /// Whether that is one who may change something.
+        may_change: bool,
+    },
+}
 
-/// Headers that every answer carries.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-    ),
-];
+/// What a request wants, as far as rights go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// To see how the daemon is, or to sign in with a code.
+    Open,
+    /// To see.
+    Read,
+    /// To have the network asked, which changes nothing here and is bounded on every link.
+    Search,
+    /// To change the list, or to let somebody in.
+    Change,
+}
+
+/// How long the body of a request may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets a request through or answers why not.
 pub(crate) async fn check(State(daemon): State<Arc<Daemon>>, request: Request, next: Next) -> Response {
-    let way = request.extensions().get::<Way>().copied().unwrap_or(Way::Tcp);
-    let verdict = judge(&daemon, way, &request);
+    let (parts, body) = request.into_parts();
+    let verdict = match judge(&daemon, &parts) {
+        Ok(()) => whole(parts, body).await,
+        Err(error) => Err(error),
+    };
     let mut response = match verdict {
-        Ok(()) => next.run(request).await,
+        Ok(request) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, value);
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn judge(daemon: &Daemon, way: Way, request: &Request) -> Result<(), ApiError> {
-    if way == Way::Unix {
-        return Ok(());
-    }
-    let headers = request.headers();
-    judge_host(headers, &daemon.settings().allowed_hosts)?;
-    if request.method() == Method::GET || request.method() == Method::HEAD {
-        return Ok(());
-    }
-    judge_origin(headers)?;
-    // To ask the network changes nothing here and is bounded on every link, so it is free as reading is.
-    if request.uri().path() == SEARCH_PATH {
-        return Ok(());
-    }
-    judge_token(headers, |offered| daemon.token.matches(offered))
+/// The request with its body, which has to come in time.
+async fn whole(parts: Parts, body: Body) -> Result<Request, ApiError> {
+    let bytes = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await.map_err(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "KPAPI0408", "the body of the request took longer than 10 s")
+    })?;
+    let bytes = bytes.map_err(|error| match is_too_long(&error) {
+        true => ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "KPAPI0413", "the body is longer than 16 KiB"),
+        false => ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", "the body of the request broke off"),
+    })?;
+    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-fn judge_host(headers: &HeaderMap, allowed: &[String]) -> Result<(), ApiError> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-    // A second one would leave open which of them somebody before us believed (RFC 9112 section 3.2).
-    if is_own_host(host, allowed) && hosts.next().is_none() {
-        return Ok(());
-    }
-    let reason =
-        "the Host header does not name a host of this API; use 127.0.0.1 or localhost, or add it to allowed_hosts";
-    Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, "KPAPI0421", reason))
+fn is_too_long(error: &axum::Error) -> bool {
+    use std::error::Error as _;
+    error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
-/// Whether a `Host` header names the loopback or a configured host.
-fn is_own_host(host: &str, allowed: &[String]) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((address, port)) if port.is_empty() || port.starts_with(':') => address,
-            Some(_) | None => return false,
-        },
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+fn judge(daemon: &Daemon, request: &Parts) -> Result<(), ApiError> {
+    let way = request.extensions.get::<Way>();
+    // Without one, nobody is trusted with anything.
+    let door = way.map_or(Door::Tls { local: None }, |way| way.door);
+    let wish = wish(&request.method, request.uri.path());
+    if !is_reading(&request.method) {
+        judge_content_type(&request.headers)?;
+    }
+    if let Door::Unix { may_change } = door {
+        return if may_change || wish != Wish::Change { Ok(()) } else { Err(not_of_the_group()) };
+    }
+    let settings = daemon.settings();
+    let (name, address) = match door {
+        Door::Tls { local } => (Some(settings.name.as_str()), local),
+        Door::Loopback | Door::Unix { .. } => (None, None),
     };
-    let loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    loopback || name.eq_ignore_ascii_case("localhost") || allowed.iter().any(|own| own.eq_ignore_ascii_case(name))
-}
-
-fn judge_origin(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let foreign_site =
-        text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin" && site != "none");
-    let host = text(header::HOST).unwrap_or_default();
-    let foreign_origin = text(header::ORIGIN)
-        .is_some_and(|origin| origin.split_once("://").is_none_or(|(_, origin_host)| origin_host != host));
-    if foreign_site || foreign_origin {
-        let reason = "changes are not taken from pages of another origin";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "KPAPI0403", reason));
+    judge_host(request, OwnHosts { allowed: &settings.allowed_hosts, name, address })?;
+    judge_site(&request.headers, is_reading(&request.method))?;
+    let is_free = match wish {
+        Wish::Open => true,
+        Wish::Read | Wish::Search => door == Door::Loopback,
+        Wish::Change => false,
+    };
+    if is_free || judge_token(&request.headers, |offered| daemon.token.matches(offered)) {
+        return Ok(());
     }
-    Ok(())
+    let listener = way.map_or("", |way| &way.listener);
+    let is_signed_in = session::cookie(&request.headers, listener).is_some_and(|cookie| match wish {
+        Wish::Open | Wish::Read => daemon.sessions.may_read(&cookie, listener),
+        Wish::Search | Wish::Change => {
+            session::proof(&request.headers).is_some_and(|proof| daemon.sessions.may_change(&cookie, proof, listener))
+        }
+    });
+    if is_signed_in { Ok(()) } else { Err(no_token(wish)) }
 }
 
-fn judge_token(headers: &HeaderMap, matches: impl Fn(&str) -> bool) -> Result<(), ApiError> {
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
+fn wish(method: &Method, path: &str) -> Wish {
+    match (is_reading(method), path) {
+        (true, "/healthz" | session::SIGN_IN_PATH) => Wish::Open,
+        (true, _) => Wish::Read,
+        (false, "/v1/search") if method == Method::POST => Wish::Search,
+        (false, session::SESSION_PATH) if method == Method::POST || method == Method::DELETE => Wish::Open,
+        (false, _) => Wish::Change,
+    }
+}
+
+fn judge_token(headers: &HeaderMap, matches: impl Fn(&str) -> bool) -> bool {
     let offered = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // The scheme's name is case-insensitive (RFC 9110 section 11.1).
     let token =
         offered.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
-    if token.is_some_and(|token| matches(token.trim())) {
-        return Ok(());
-    }
-    let reason = "changes need the token of the file api-token in the state directory, as: Authorization: Bearer TOKEN";
-    Err(ApiError::new(StatusCode::UNAUTHORIZED, "KPAPI0401", reason))
+    token.is_some_and(|token| matches(token.trim()))
+}
+
+fn no_token(wish: Wish) -> ApiError {
+    let who = if wish == Wish::Change { "changes need" } else { "every request from another host needs" };
+    let reason =
+        format!("{who} the token of the file api-token in the state directory, as: Authorization: Bearer TOKEN");
+    ApiError::new(StatusCode::UNAUTHORIZED, "KPAPI0401", reason)
+}
+
+fn not_of_the_group() -> ApiError {
+    let reason = "changes over this socket are for root, the daemon's own user and the members of the socket's group";
+    ApiError::new(StatusCode::FORBIDDEN, "KPAPI0403", reason)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
-    }
-
-    #[test]
-    fn only_own_hosts_are_answered() {
-        for host in [
-            "localhost",
-            "localhost:8132",
-            "LocalHost:1",
-            "127.0.0.1",
-            "127.0.0.1:8132",
-            "127.9.9.9:1",
-            "[::1]:8132",
-            "kvm-1:80",
-        ] {
-            assert!(is_own_host(host, &["kvm-1".to_owned()]), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "evil.example:8132",
-            "192.0.2.1:8132",
-            "localhost.evil.example",
-            "[2001:db8::1]:1",
-            "[::1]evil.example",
-            "[::1",
-            "127.0.0.1.evil.example",
-        ] {
-            assert!(!is_own_host(host, &[]), "{host}");
-        }
-    }
-
-    #[test]
-    fn a_page_of_another_origin_changes_nothing() {
-        let own = ("host", "127.0.0.1:8132");
-        assert!(judge_origin(&headers(&[own])).is_ok());
-        assert!(judge_origin(&headers(&[own, ("origin", "http://127.0.0.1:8132")])).is_ok());
-        assert!(judge_origin(&headers(&[own, ("origin", "http://evil.example")])).is_err());
-        assert!(judge_origin(&headers(&[own, ("origin", "null")])).is_err());
-        assert!(judge_origin(&headers(&[own, ("origin", "http://127.0.0.1:9999")])).is_err());
-        assert!(judge_origin(&headers(&[own, ("sec-fetch-site", "cross-site")])).is_err());
-        assert!(judge_origin(&headers(&[own, ("sec-fetch-site", "same-origin")])).is_ok());
-    }
-
     #[test]
     fn a_change_needs_the_token() {
-        let is_token = |text: &str| text == "secret";
-        assert!(judge_token(&headers(&[("authorization", "Bearer secret")]), is_token).is_ok());
-        assert!(judge_token(&headers(&[("authorization", "bearer secret")]), is_token).is_ok());
+        let judge = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+            judge_token(&headers, |text| text == "secret")
+        };
+        assert!(judge("Bearer secret") && judge("bearer secret"));
         for value in ["", "secret", "Basic secret", "Bearer", "Bearer x"] {
-            assert!(judge_token(&headers(&[("authorization", value)]), is_token).is_err(), "{value}");
+            assert!(!judge(value), "{value}");
         }
-        assert!(judge_token(&headers(&[]), is_token).is_err());
+        assert!(!judge_token(&HeaderMap::new(), |_| true));
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_less_is_a_change() {
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE] {
+            for path in ["/", "/peers", "/v1/peers", "/v1/search/", "/healthz", "/v1/session/code", "/sign-in"] {
+                assert_eq!(wish(&method, path), Wish::Change, "{method} {path}");
+            }
+        }
+        assert_eq!(wish(&Method::PUT, "/v1/search"), Wish::Change);
+        assert_eq!(wish(&Method::POST, "/v1/search"), Wish::Search);
+        assert_eq!(wish(&Method::GET, "/healthz"), Wish::Open);
+        for path in ["/healthz/", "/metrics", "/v1/status", "/openapi.json", "/", "/v1/session"] {
+            assert_eq!(wish(&Method::GET, path), Wish::Read, "{path}");
+        }
     }
 }

@@ -2,18 +2,24 @@
 //!
 //! `openapi.json` beside this file is the document of it; a test holds the two together.
 
+mod browser;
 pub(crate) mod error;
 mod events;
 mod guard;
+mod listener;
 mod metrics;
 mod peers;
+mod places;
 mod server;
+mod session;
 mod status;
+mod tls;
+mod watched;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -21,7 +27,9 @@ use axum::routing::{MethodRouter, get, post};
 use crate::api::error::ApiError;
 use crate::daemon::Daemon;
 
-pub(crate) use server::{Listener, open, serve};
+pub(crate) use listener::{Listener, open};
+pub(crate) use server::serve;
+pub(crate) use tls::{Tls, hexadecimal};
 
 /// Longest request body in bytes.
 const BODY_MAX: usize = 16 * 1024;
@@ -31,8 +39,9 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 10] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 14] {
     [
+        ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
         ("/v1/peers", &["get", "post"], get(peers::list).post(peers::add)),
         ("/v1/peers/{id}", &["get", "delete"], get(peers::show).delete(peers::remove)),
@@ -40,6 +49,9 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 10] {
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),
         ("/v1/events", &["get"], get(events::stream)),
+        (session::SESSION_PATH, &["post", "delete"], post(session::begin).delete(session::end)),
+        ("/v1/session/code", &["post"], post(session::code)),
+        (session::SIGN_IN_PATH, &["get"], get(session::sign_in)),
         ("/metrics", &["get"], get(metrics::metrics)),
         ("/healthz", &["get"], get(status::health)),
         ("/openapi.json", &["get"], get(openapi)),
@@ -57,6 +69,17 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&daemon), guard::check))
         .with_state(daemon)
+}
+
+/// What somebody sees who comes with a browser.
+async fn root(State(daemon): State<Arc<Daemon>>) -> Response {
+    let name = daemon.settings().name;
+    let text = format!(
+        "kimchi-peers on {name}: the hosts that this one sees on its network.\n\n\
+         /v1/peers       the list\n/v1/events      changes as they happen\n/v1/status      how the daemon is doing\n\
+         /openapi.json   what else there is\n\nOn the command line: kimchi-peers list\n"
+    );
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 async fn openapi() -> Response {

@@ -84,7 +84,7 @@ fn tagged(headers: &HeaderMap, content_type: &'static str, body: String) -> Resp
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let fresh =
         known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*");
-    let tags = [(header::ETAG, tag), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    let tags = [(header::ETAG, tag)];
     if fresh {
         return (StatusCode::NOT_MODIFIED, tags).into_response();
     }
@@ -159,14 +159,7 @@ pub(crate) async fn add(
     State(daemon): State<Arc<Daemon>>,
     body: Result<Json<Object<AddRequest>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<PeerView>), ApiError> {
-    let Json(Object(request)) = body.map_err(|error| {
-        let (status, code) = match error.status() {
-            status @ StatusCode::PAYLOAD_TOO_LARGE => (status, "KPAPI0413"),
-            status @ StatusCode::UNSUPPORTED_MEDIA_TYPE => (status, "KPAPI0415"),
-            _ => (StatusCode::BAD_REQUEST, "KPAPI0400"),
-        };
-        ApiError::new(status, code, error.body_text())
-    })?;
+    let Json(Object(request)) = body.map_err(ApiError::from)?;
     let peer = daemon.add(&request).await?;
     Ok((StatusCode::CREATED, Json(peer)))
 }

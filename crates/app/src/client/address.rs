@@ -1,4 +1,4 @@
-//! Where the API is: `HOST:PORT` or `unix:PATH`.
+//! Where the API is: `HOST:PORT`, `unix:PATH` or `https://HOST:PORT`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,18 +16,28 @@ pub(crate) const DEFAULT_PORT: u16 = 8132;
 /// One place where the API may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ApiAddress {
-    /// A TCP address.
+    /// A TCP address on the loopback, in clear.
     Tcp(SocketAddr),
+    /// A host that is asked over TLS.
+    Https {
+        /// Its name or address, as it stands in a certificate: an IPv6 address without brackets.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// The path of a Unix socket.
     Unix(PathBuf),
 }
 
 impl ApiAddress {
-    /// Reads `HOST:PORT` or `unix:PATH`. `localhost` stands for two addresses, of which a daemon may use either.
+    /// Reads `HOST:PORT`, `unix:PATH` or `https://HOST[:PORT]`. `localhost` stands for two addresses, of which a daemon may use either.
     pub(crate) fn parse(text: &str) -> Result<Vec<Self>, ClientError> {
         let wrong = || ClientError::Address(text.to_owned());
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { Err(wrong()) } else { Ok(vec![Self::Unix(PathBuf::from(path))]) };
+        }
+        if let Some(authority) = text.strip_prefix("https://") {
+            return parse_https(authority.trim_end_matches('/')).map(|address| vec![address]).ok_or_else(wrong);
         }
         if let Ok(address) = text.parse::<SocketAddr>() {
             return if address.port() == 0 { Err(wrong()) } else { Ok(vec![Self::Tcp(address)]) };
@@ -65,19 +75,51 @@ impl ApiAddress {
         if socket.exists() { vec![Self::Unix(socket.to_owned()), tcp] } else { vec![tcp] }
     }
 
+    /// What the `Host` header says there.
+    pub(crate) fn authority(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Https { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Https { host, port } => format!("{host}:{port}"),
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+
     /// Whether nothing that is sent there leaves this host.
     pub(crate) fn is_on_this_host(&self) -> bool {
         match self {
             Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Https { host, .. } => {
+                host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+            }
             Self::Unix(_) => true,
         }
     }
+}
+
+/// Host and port of a URL, without a path.
+fn parse_https(authority: &str) -> Option<ApiAddress> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host.parse::<Ipv6Addr>().ok()?.to_string(), port.strip_prefix(':'))
+        }
+        None => {
+            let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+            let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let is_host = !host.is_empty() && host.bytes().all(is_letter);
+            (is_host.then(|| host.to_ascii_lowercase())?, port)
+        }
+    };
+    let port = port.map_or(Some(DEFAULT_PORT), |port| port.parse().ok().filter(|port| *port != 0))?;
+    Some(ApiAddress::Https { host, port })
 }
 
 impl fmt::Display for ApiAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(out),
+            Self::Https { .. } => write!(out, "https://{}", self.authority()),
             Self::Unix(path) => write!(out, "unix:{}", path.display()),
         }
     }
@@ -88,7 +130,7 @@ mod tests {
     use super::*;
 
     fn connection(api: &[&str]) -> Connection {
-        Connection { api: api.iter().map(|text| (*text).to_owned()).collect(), state_dir: None }
+        Connection { api: api.iter().map(|text| (*text).to_owned()).collect(), ..Connection::default() }
     }
 
     fn texts(addresses: &[ApiAddress]) -> Vec<String> {
@@ -99,6 +141,14 @@ mod tests {
     fn all_forms_are_read_and_shown_alike() {
         for text in ["127.0.0.1:8132", "[::1]:8132", "192.0.2.7:1", "unix:/run/x y/api.sock", "unix:relative"] {
             assert_eq!(texts(&ApiAddress::parse(text).unwrap()), [text]);
+        }
+        for (text, shown) in [
+            ("https://KVM-1.example.org/", "https://kvm-1.example.org:8132"),
+            ("https://192.0.2.7:9", "https://192.0.2.7:9"),
+            ("https://[2001:DB8::1]:9", "https://[2001:db8::1]:9"),
+            ("https://[::1]", "https://[::1]:8132"),
+        ] {
+            assert_eq!(texts(&ApiAddress::parse(text).unwrap()), [shown]);
         }
         assert_eq!(texts(&ApiAddress::parse("LocalHost:81").unwrap()), ["127.0.0.1:81", "[::1]:81"]);
     }
@@ -119,6 +169,13 @@ mod tests {
             "[::1]",
             "kvm-1:8132",
             "http://127.0.0.1:8132",
+            "https://",
+            "https://kvm-1:0",
+            "https://kvm-1:65536",
+            "https://kvm-1/v1",
+            "https://root@kvm-1",
+            "https://2001:db8::1",
+            "https://[kvm-1]:1",
             "localhost:0",
             "127.1:8132",
             " 127.0.0.1:1",
@@ -158,6 +215,10 @@ mod tests {
             ("192.0.2.7:1", false),
             ("[fe80::1]:1", false),
             ("0.0.0.0:1", false),
+            ("https://127.0.0.1", true),
+            ("https://[::1]:1", true),
+            ("https://localhost", false),
+            ("https://kvm-1", false),
         ] {
             assert_eq!(ApiAddress::parse(text).unwrap().iter().all(ApiAddress::is_on_this_host), here, "{text}");
         }

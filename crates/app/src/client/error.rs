@@ -18,11 +18,19 @@ const CANDIDATES_SHOWN: usize = 10;
 #[derive(Debug, Error)]
 pub(crate) enum ClientError {
     /// What was given as the API's address is none.
-    #[error("{0} is no address of an API: use HOST:PORT with a numeric address or localhost, or unix:PATH")]
+    #[error(
+        "{0} is no address of an API: use HOST:PORT with a numeric address or localhost, unix:PATH, or https://HOST:PORT"
+    )]
     Address(String),
     /// Nobody accepts connections at any of the addresses.
     #[error("no daemon reached; tried {}", tried(.0))]
     Unreachable(Vec<(ApiAddress, io::ErrorKind)>),
+    /// The certificate there is not one that may be trusted.
+    #[error("the certificate of {0} is not trusted: {1}")]
+    Distrusted(ApiAddress, String),
+    /// What certificates to trust is not told, or wrongly.
+    #[error("{0}")]
+    Belief(String),
     /// The connection ended within an exchange.
     #[error("the daemon at {0} broke off: {1}")]
     Broken(ApiAddress, hyper::Error),
@@ -87,6 +95,8 @@ pub(crate) enum Credential {
     Unreadable(PathBuf, io::ErrorKind),
     /// Nothing, because the token would have left this host in clear.
     Withheld,
+    /// Nothing, because the token of this host's own daemon is none for another host.
+    Unnamed,
 }
 
 impl ClientError {
@@ -106,6 +116,8 @@ impl ClientError {
             Self::Unreachable(_) => NO_DAEMON,
             Self::NoSuchPeer(_) | Self::ThisHost(_) => NO_SUCH_PEER,
             Self::Address(_)
+            | Self::Distrusted(..)
+            | Self::Belief(_)
             | Self::Broken(..)
             | Self::Silent(_)
             | Self::Foreign(..)
@@ -126,7 +138,11 @@ impl ClientError {
             Self::NoToken { state_dir, tried, unreadable } => Some(token_hint(state_dir, tried, *unreadable)),
             Self::Foreign(..) => Some("give the daemon's address with --api".to_owned()),
             Self::Refused { status, credential, .. } if is_about_rights(*status) => credential.hint(),
-            Self::Address(_) | Self::Broken(..) | Self::Silent(_) | Self::Refused { .. } => None,
+            Self::Distrusted(..) => Some(
+                "compare its fingerprint, which its log tells at start, and give it with --fingerprint, or its CA with --ca"
+                    .to_owned(),
+            ),
+            Self::Belief(_) | Self::Address(_) | Self::Broken(..) | Self::Silent(_) | Self::Refused { .. } => None,
         }
     }
 }
@@ -135,14 +151,18 @@ impl Credential {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unneeded => None,
-            Self::Sent(path) => {
-                Some(format!("the token of {} is not this daemon's; give its --state-dir", path.display()))
-            }
+            Self::Unnamed => Some("give the token of that daemon with --token-file FILE".to_owned()),
+            Self::Sent(path) => Some(format!(
+                "the token of {} is not this daemon's; give its --state-dir or --token-file",
+                path.display()
+            )),
             Self::Unreadable(path, why) => {
                 let cure = if *why == io::ErrorKind::PermissionDenied { "use sudo" } else { "give --state-dir" };
                 Some(format!("cannot read {}: {}; {cure}", path.display(), words(*why)))
             }
-            Self::Withheld => Some("the token is sent only to this host itself; ask a daemon on loopback".to_owned()),
+            Self::Withheld => Some(
+                "the token is sent only to this host itself; ask a daemon on loopback, or over https://".to_owned(),
+            ),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! more thing that can break.
 
 mod address;
+mod belief;
 mod connect;
 mod error;
 mod events;
@@ -23,10 +24,11 @@ use hyper::{Method, Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
-use crate::settings::Settings;
-use crate::view::{AddRequest, ErrorView, PeerDetail, PeerView, SelfView, StatusView};
+use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
+use crate::view::{AddRequest, CodeView, ErrorView, PeerDetail, PeerView, SelfView, StatusView};
 
 pub(crate) use address::ApiAddress;
+pub(crate) use belief::Belief;
 pub(crate) use error::{ClientError, Credential};
 pub(crate) use events::{Followed, Follower};
 pub(crate) use known::Known;
@@ -42,6 +44,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     addresses: Vec<ApiAddress>,
+    belief: Belief,
     token: Token,
     answer_limit: Duration,
 }
@@ -85,7 +88,10 @@ impl Client {
         let directory =
             configured.unwrap_or_else(|_| state_directory(connection.state_dir.as_ref(), is_root, variable));
         let addresses = ApiAddress::candidates(connection, variable)?;
-        Ok(Self { addresses, token: Token::read(&directory), answer_limit: ANSWER_LIMIT })
+        let named = connection.token_file.clone();
+        let named = named.or_else(|| variable(TOKEN_FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from));
+        let token = named.map_or_else(|| Token::read(&directory), Token::of_file);
+        Ok(Self { addresses, belief: Belief::of(connection), token, answer_limit: ANSWER_LIMIT })
     }
 
     /// All peers in all states.
@@ -120,6 +126,12 @@ impl Client {
     pub(crate) async fn remove(&self, id: &str) -> Result<(), ClientError> {
         let asked = self.change(Question::new(Method::DELETE, &peer_path(id))).await;
         asked.map(drop).map_err(|error| not_found(error, id))
+    }
+
+    /// A link that signs a browser in.
+    pub(crate) async fn sign_in_code(&self) -> Result<CodeView, ClientError> {
+        let (address, bytes) = self.change(Question::new(Method::POST, "/v1/session/code")).await?;
+        parse(&address, &bytes)
     }
 
     /// Has the daemon ask the network who is there.
@@ -184,18 +196,21 @@ impl Client {
     }
 
     async fn begin(&self, question: Question<'_>) -> Result<Asking, ClientError> {
-        let (address, sender) = connect::connect(&self.addresses).await?;
+        let (address, sender) = connect::connect(&self.addresses, &self.belief).await?;
         let credential = self.credential(&address, &question.method);
         let request = self.request(question, &address, &credential)?;
         Ok(Asking { address, sender, credential, request })
     }
 
     fn credential(&self, address: &ApiAddress, method: &Method) -> Credential {
-        if *method == Method::GET || matches!(address, ApiAddress::Unix(_)) {
+        let is_secret = matches!(address, ApiAddress::Https { .. });
+        if matches!(address, ApiAddress::Unix(_)) || (*method == Method::GET && !is_secret) {
             return Credential::Unneeded;
         }
-        if !address.is_on_this_host() {
-            return Credential::Withheld;
+        match (address.is_on_this_host(), is_secret) {
+            (false, false) => return Credential::Withheld,
+            (false, true) if !self.token.is_meant => return Credential::Unnamed,
+            (true, _) | (false, true) => {}
         }
         match &self.token.text {
             Ok(_) => Credential::Sent(self.token.path.clone()),
@@ -209,16 +224,12 @@ impl Client {
         address: &ApiAddress,
         credential: &Credential,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        let host = match address {
-            ApiAddress::Tcp(address) => address.to_string(),
-            ApiAddress::Unix(_) => "localhost".to_owned(),
-        };
         let stream = question.path == "/v1/events";
         let accepted = if stream { "text/event-stream" } else { "application/json" };
         let mut request = Request::builder()
             .method(question.method)
             .uri(question.path)
-            .header(header::HOST, host)
+            .header(header::HOST, address.authority())
             .header(header::USER_AGENT, concat!("kimchi-peers/", env!("CARGO_PKG_VERSION")))
             .header(header::ACCEPT, accepted);
         if let (Credential::Sent(_), Ok(token)) = (credential, &self.token.text) {

@@ -95,19 +95,21 @@ impl Api {
                 converse(stream, &answers, in_turn, &record).await.unwrap();
             }
         });
-        let token = Token { path: "/state/api-token".into(), text: Ok("s3cret".to_owned()) };
+        let token = Token { path: "/state/api-token".into(), text: Ok("s3cret".to_owned()), is_meant: false };
         Self { address, token, requests, server }
     }
 
     /// A client of this daemon.
     pub(crate) fn client(&self) -> Client {
-        Client { addresses: vec![self.address.clone()], token: self.token.clone(), answer_limit: ANSWER_LIMIT }
+        let addresses = vec![self.address.clone()];
+        Client { addresses, belief: Belief::default(), token: self.token.clone(), answer_limit: ANSWER_LIMIT }
     }
 
     /// A client where no daemon is.
     pub(crate) fn nowhere() -> Client {
-        let token = Token { path: "/state/api-token".into(), text: Err(io::ErrorKind::NotFound) };
-        Client { addresses: vec![ApiAddress::Unix("/nonexistent/api.sock".into())], token, answer_limit: ANSWER_LIMIT }
+        let token = Token { path: "/state/api-token".into(), text: Err(io::ErrorKind::NotFound), is_meant: false };
+        let addresses = vec![ApiAddress::Unix("/nonexistent/api.sock".into())];
+        Client { addresses, belief: Belief::default(), token, answer_limit: ANSWER_LIMIT }
     }
 
     /// From now on clients have no token.
@@ -167,7 +169,7 @@ async fn over_a_socket_nothing_needs_a_token() {
     let listener = UnixListener::bind(&path).unwrap();
     let record = Mutex::new(Vec::new());
     let answers = [("POST /v1/search", 202, "{}".to_owned())];
-    let token = Token { path: path.clone(), text: Ok("s3cret".to_owned()) };
+    let token = Token { path: path.clone(), text: Ok("s3cret".to_owned()), is_meant: false };
     // A socket that nobody serves any more is passed over.
     let stale = directory.path().join("stale.sock");
     drop(UnixListener::bind(&stale).unwrap());
@@ -224,6 +226,12 @@ fn the_token_never_leaves_this_host_in_clear() {
     assert_eq!(client.credential(&api("192.0.2.7:1"), &Method::POST), Credential::Withheld);
     assert!(matches!(client.credential(&api("127.0.0.1:1"), &Method::DELETE), Credential::Sent(_)));
     assert_eq!(client.credential(&api("127.0.0.1:1"), &Method::GET), Credential::Unneeded);
+    assert_eq!(client.credential(&api("https://kvm-1"), &Method::GET), Credential::Unnamed);
+    assert!(matches!(client.credential(&api("https://[::1]"), &Method::GET), Credential::Sent(_)));
+    let named = Token { is_meant: true, ..client.token.clone() };
+    let client = Client { token: named, ..client };
+    assert!(matches!(client.credential(&api("https://kvm-1"), &Method::GET), Credential::Sent(_)));
+    assert_eq!(client.credential(&api("192.0.2.7:1"), &Method::POST), Credential::Withheld);
 }
 
 #[test]

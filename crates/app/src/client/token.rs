@@ -17,6 +17,8 @@ pub(crate) struct Token {
     pub(crate) path: PathBuf,
     /// What is kept there.
     pub(crate) text: Result<String, io::ErrorKind>,
+    /// Whether its file was named by the user, so that it is fit for a daemon of another host.
+    pub(crate) is_meant: bool,
 }
 
 impl fmt::Debug for Token {
@@ -27,11 +29,17 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
+    /// Reads the token of this file; whoever names it means it for the daemon that is asked.
+    pub(crate) fn of_file(path: PathBuf) -> Self {
+        let text = read_short(&path).map_err(|error| error.kind());
+        Self { path, text, is_meant: true }
+    }
+
     /// Reads the token. One that cannot be read is told only when the daemon asks for it.
     pub(crate) fn read(state_directory: &std::path::Path) -> Self {
         let path = state_directory.join(TOKEN_FILE);
         let text = read_short(&path).map_err(|error| error.kind());
-        Self { path, text }
+        Self { path, text, is_meant: false }
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let (first, sources) = Daemon::start(settings, placement).await?;
     let first = Arc::new(first);
     let api = ApiAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let listener = api::open(&api, None).await.map_err(|error| failed("open its API", &error))?;
+    let listener = api::open(&api, None, None).await.map_err(|error| failed("open its API", &error))?;
     let api_address = listener.address();
     first.listening().addresses = vec![api_address.clone()];
     // A reader that went away, as `head` does, has seen enough.

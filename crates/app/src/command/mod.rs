@@ -6,6 +6,7 @@ pub(crate) mod config_show;
 pub(crate) mod demo;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod open;
 pub(crate) mod remove;
 pub(crate) mod run;
 pub(crate) mod search;
@@ -23,7 +24,8 @@ fn refuse(unused: &NoConnection, command: &str) -> Result<(), Failure> {
     if !unused.is_given() {
         return Ok(());
     }
-    let message = format!("`{command}` asks no daemon and keeps no state: leave out --api and --state-dir");
+    let message =
+        format!("`{command}` asks no daemon and keeps no state: leave out --api, --state-dir and what goes with them");
     Err(Failure { status: USAGE, message, hint: None })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{self, Listener};
+use crate::api::{self, Listener, Tls};
 use crate::cli::{Connection, RunArguments};
 use crate::daemon::follow::Follower;
 use crate::daemon::journal::{Next, Told};
@@ -31,7 +31,8 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     let mut signals = Signals::new()?;
     let (daemon, sources) = Daemon::start(loaded.settings.clone(), Placement::default()).await?;
     let daemon = Arc::new(daemon);
-    let listeners = open_api(&daemon, &loaded.settings).await?;
+    let tls = certificate(&daemon, &loaded.settings)?;
+    let listeners = open_api(&daemon, &loaded.settings, tls.as_ref()).await?;
     let start = daemon.registry().journal.end();
     if arguments.events {
         let ready = EventView { event: "ready".to_owned(), time: daemon::present::now(), cause: None, peer: None };
@@ -44,7 +45,7 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     loop {
         match signals.next().await {
             Wish::Stop => break,
-            Wish::Reload => reload(&daemon, &mut loaded).await,
+            Wish::Reload => reload(&daemon, &mut loaded, tls.as_deref()).await,
         }
     }
     let told = async {
@@ -66,12 +67,24 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     Ok(())
 }
 
+/// The certificate for what other hosts can reach, if there is to be one.
+fn certificate(daemon: &Daemon, settings: &Settings) -> Result<Option<Arc<Tls>>, Failure> {
+    let own = kimchi_peers::own_addresses().unwrap_or_default();
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
+    let names = names.chain(own.iter().map(ToString::to_string)).collect();
+    let tls = Tls::load(settings, &daemon.state_dir, names).map_err(|error| Failure::new(error.to_string()))?;
+    if let Some(tls) = &tls {
+        tracing::info!("the API's certificate has the SHA-256 fingerprint {}", tls.fingerprint());
+    }
+    Ok(tls.map(Arc::new))
+}
+
 /// Opens what the settings name. One that was asked for and cannot be opened is an error; of the defaults one is enough.
-async fn open_api(daemon: &Daemon, settings: &Settings) -> Result<Vec<Listener>, Failure> {
+async fn open_api(daemon: &Daemon, settings: &Settings, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, Failure> {
     let group = settings.api_group.as_deref();
     let mut listeners = Vec::new();
     for address in &settings.api {
-        let listener = api::open(address, group).await.map_err(|error| {
+        let listener = api::open(address, group, tls).await.map_err(|error| {
             Failure::new(format!("cannot open the API on {address}: {error}"))
                 .with_hint("choose another address with --api, or see who holds it with: ss -lntp")
         })?;
@@ -79,7 +92,7 @@ async fn open_api(daemon: &Daemon, settings: &Settings) -> Result<Vec<Listener>,
     }
     if let Some(path) = &settings.api_optional_socket {
         let address = ApiAddress::Unix(path.clone());
-        match api::open(&address, group).await {
+        match api::open(&address, group, None).await {
             Ok(listener) => listeners.push(listener),
             Err(error) => tracing::debug!(%address, %error, "going without the optional socket"),
         }
@@ -126,8 +139,15 @@ fn print_line(told: &Told) {
 }
 
 /// Takes over the changed settings, all or none.
-async fn reload(daemon: &Daemon, loaded: &mut Loaded) {
+async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
     notify(&[NotifyState::Reloading]);
+    match tls.map(|tls| tls.reload().map(|()| tls.fingerprint())) {
+        Some(Ok(fingerprint)) => {
+            tracing::info!("the API's certificate was read again; its fingerprint is {fingerprint}")
+        }
+        Some(Err(error)) => tracing::error!(%error, "the API's certificate stays as it was"),
+        None => {}
+    }
     match loaded.reload() {
         Ok(reload) => {
             for change in &reload.changed {

@@ -14,6 +14,7 @@ pub(crate) mod present;
 pub(crate) mod registry;
 pub(crate) mod remotes;
 pub(crate) mod rows;
+pub(crate) mod sessions;
 pub(crate) mod token;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,8 @@ pub(crate) struct Daemon {
     pub(crate) monitor: RemoteMonitor,
     pub(crate) store: Store,
     pub(crate) token: token::Token,
+    /// Browsers that are signed in.
+    pub(crate) sessions: sessions::Sessions,
     pub(crate) started: SystemTime,
     pub(crate) state_dir: PathBuf,
     /// What loopback addresses are good for: nothing, but in the demo.
@@ -128,6 +131,7 @@ impl Daemon {
             monitor,
             store,
             token,
+            sessions: sessions::Sessions::default(),
             started: SystemTime::now(),
             policy,
             listening: Mutex::default(),

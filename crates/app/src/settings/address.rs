@@ -52,7 +52,7 @@ impl fmt::Display for ApiAddress {
 
 impl ApiAddress {
     /// The address, if hosts of the network could reach it.
-    pub(super) fn exposed(&self) -> Option<SocketAddr> {
+    pub(crate) fn exposed(&self) -> Option<SocketAddr> {
         match self {
             // An IPv4 address may hide in an IPv6 one.
             Self::Tcp(address) => Some(*address).filter(|address| !address.ip().to_canonical().is_loopback()),

@@ -11,6 +11,8 @@ use super::origin::{Given, Origin, Raw};
 
 /// The variable that names the configuration file.
 pub(super) const CONFIG: &str = "KIMCHI_PEERS_CONFIG";
+/// The client's variable that names a token's file.
+pub(crate) const TOKEN_FILE: &str = "KIMCHI_PEERS_TOKEN_FILE";
 /// What our variables begin with.
 const PREFIX: &str = "KIMCHI_PEERS_";
 /// The file that is read if it exists and no other is named.
@@ -54,7 +56,7 @@ impl Surroundings {
         let set = Key::ALL.into_iter().filter_map(|key| Some((key, self.variable(key.variable())?)));
         set.map(|(key, value)| {
             let raw = match (key, value.to_str()) {
-                (Key::StateDir, _) => Raw::Path(value.into()),
+                (key, _) if key.is_path() => Raw::Path(value.into()),
                 (_, Some(text)) => Raw::One(text.to_owned()),
                 (_, None) => return Err(SettingsError::NotUtf8(key.variable())),
             };
@@ -65,7 +67,7 @@ impl Surroundings {
 
     /// A sentence for each variable that looks like ours and is not known.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let known = || Key::ALL.iter().map(|key| key.variable()).chain([CONFIG]);
+        let known = || Key::ALL.iter().map(|key| key.variable()).chain([CONFIG, TOKEN_FILE]);
         let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX));
         let unknown = ours.filter(|name| known().all(|known| known != name.as_str()));
         unknown.map(|name| sentence(name, nearest_variable(name, known()))).collect()

@@ -51,16 +51,24 @@ pub(crate) enum SettingsError {
         /// What is there, quoted.
         found: String,
     },
-    /// The API would be open to the network.
+    /// The API would be open to the network in clear.
     #[error(
-        "{subject}: listening on {address} needs TLS and a token, which this version does not have yet; \
-         use an SSH tunnel or a reverse proxy"
+        "{subject}: other hosts can reach {address}, so it needs TLS: give --tls-cert FILE and --tls-key FILE, or --tls \
+         self-signed; every request there needs the token of the file api-token in the state directory"
     )]
     Exposed {
         /// Where the address is.
         subject: String,
         /// The address.
         address: SocketAddr,
+    },
+    /// A certificate without its key, or the other way round.
+    #[error("{given} is of no use without {missing}")]
+    HalfTls {
+        /// The key that is set.
+        given: &'static str,
+        /// The key that is not.
+        missing: &'static str,
     },
     /// A variable that is not UTF-8.
     #[error("{0} is not UTF-8")]

@@ -29,6 +29,9 @@ impl Flags {
             (Key::HttpsPort, number(run.https_port)),
             (Key::StateDir, connection.state_dir.clone().map(Raw::Path)),
             (Key::Api, list(&connection.api)),
+            (Key::Tls, run.tls.clone().map(Raw::One)),
+            (Key::TlsCert, run.tls_cert.clone().map(Raw::Path)),
+            (Key::TlsKey, run.tls_key.clone().map(Raw::Path)),
             (Key::Log, run.log.clone().map(Raw::One)),
         ];
         let given = given.into_iter().filter_map(|(key, raw)| {

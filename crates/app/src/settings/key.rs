@@ -30,6 +30,12 @@ pub(crate) enum Key {
     Api,
     /// Who may use the API's socket.
     ApiGroup,
+    /// How listeners that other hosts can reach come by a certificate, if not from files.
+    Tls,
+    /// The certificate of such listeners.
+    TlsCert,
+    /// The private key of that certificate.
+    TlsKey,
     /// Further values of the `Host` header that the API answers.
     AllowedHosts,
     /// What is logged.
@@ -81,11 +87,13 @@ const HYPERVISOR: &str = "1 to 64 letters, digits and . _ - + ~ /";
 const STATE_DIR: &str = "a directory, in the file with its whole path";
 const API: &str = "an address such as 127.0.0.1:8132, [::1]:8132, localhost:8132 or unix:/path";
 const API_GROUP: &str = "the name of a group: at most 64 visible characters without /, : and commas";
+const TLS: &str = "self-signed, or nothing";
+const PEM_FILE: &str = "a PEM file, in the configuration file with its whole path";
 const ALLOWED_HOST: &str = "a host name or an IP address, without a port";
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Name,
         Self::Interfaces,
         Self::Ipv6,
@@ -98,6 +106,9 @@ impl Key {
         Self::StateDir,
         Self::Api,
         Self::ApiGroup,
+        Self::Tls,
+        Self::TlsCert,
+        Self::TlsKey,
         Self::AllowedHosts,
         Self::Log,
     ];
@@ -121,6 +132,9 @@ impl Key {
             Self::StateDir => row("state_dir", "KIMCHI_PEERS_STATE_DIR", Text, STATE_DIR).flag("--state-dir"),
             Self::Api => row("api", "KIMCHI_PEERS_API", List, API).flag("--api"),
             Self::ApiGroup => row("api_group", "KIMCHI_PEERS_API_GROUP", Text, API_GROUP),
+            Self::Tls => row("tls", "KIMCHI_PEERS_TLS", Text, TLS).flag("--tls"),
+            Self::TlsCert => row("tls_cert", "KIMCHI_PEERS_TLS_CERT", Text, PEM_FILE).flag("--tls-cert"),
+            Self::TlsKey => row("tls_key", "KIMCHI_PEERS_TLS_KEY", Text, PEM_FILE).flag("--tls-key"),
             Self::AllowedHosts => row("allowed_hosts", "KIMCHI_PEERS_ALLOWED_HOSTS", List, ALLOWED_HOST).reloadable(),
             Self::Log => {
                 row("log", "KIMCHI_PEERS_LOG", Text, "error, warn, info, debug or trace").flag("--log").reloadable()
@@ -141,6 +155,11 @@ impl Key {
     /// The option of `run`; `None` if there is none.
     pub(super) const fn flag(self) -> Option<&'static str> {
         self.row().flag
+    }
+
+    /// Whether the value is a path, which need not be UTF-8.
+    pub(super) const fn is_path(self) -> bool {
+        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsKey)
     }
 
     /// How the value is written in the file.

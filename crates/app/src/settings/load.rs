@@ -8,7 +8,7 @@ use super::error::SettingsError;
 use super::flags::Flags;
 use super::key::Key;
 use super::origin::{Given, Origin};
-use super::{Settings, default, file};
+use super::{ApiAddress, Settings, default, file};
 use crate::cli;
 
 /// Settings and where they come from.
@@ -125,5 +125,21 @@ fn overlay(
     if !is_set(Key::Api) {
         settings.api_optional_socket = Some(default::api_socket(surroundings));
     }
+    check_tls(&settings, given)?;
     Ok((settings, origins))
+}
+
+/// Whether what other hosts can reach has a certificate.
+fn check_tls(settings: &Settings, given: &[Given]) -> Result<(), SettingsError> {
+    let names = [Key::TlsCert.name(), Key::TlsKey.name()];
+    match (&settings.tls_cert, &settings.tls_key) {
+        (Some(_), None) => return Err(SettingsError::HalfTls { given: names[0], missing: names[1] }),
+        (None, Some(_)) => return Err(SettingsError::HalfTls { given: names[1], missing: names[0] }),
+        (Some(_), Some(_)) => return Ok(()),
+        (None, None) if settings.tls_self_signed => return Ok(()),
+        (None, None) => {}
+    }
+    let Some(address) = settings.api.iter().find_map(ApiAddress::exposed) else { return Ok(()) };
+    let subject = given.iter().rfind(|given| given.key == Key::Api).map_or_else(String::new, Given::subject);
+    Err(SettingsError::Exposed { subject, address })
 }

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 pub(crate) use address::ApiAddress;
+pub(crate) use environment::TOKEN_FILE as TOKEN_FILE_VARIABLE;
 pub(crate) use error::{SettingsError, printable};
 pub(crate) use key::Key;
 pub(crate) use kimchi_peers::Ipv6 as Ipv6Mode;
@@ -67,12 +68,18 @@ pub(crate) struct Settings {
     pub(crate) hypervisor: Option<String>,
     /// Where identity, database and API token are. Default: /var/lib/kimchi-peers for root.
     pub(crate) state_dir: PathBuf,
-    /// Where the API must listen, at least one; TCP on loopback only. Default: 127.0.0.1:8132.
+    /// Where the API must listen, at least one; TCP off the loopback only with a certificate. Default: 127.0.0.1:8132.
     pub(crate) api: Vec<ApiAddress>,
     /// Where the API listens too, if a socket can be made there. `None` where `api` was set by somebody.
     pub(crate) api_optional_socket: Option<PathBuf>,
     /// The group whose members may use the API's sockets; need not exist. Default: none, only the daemon's user.
     pub(crate) api_group: Option<String>,
+    /// Whether the daemon makes a certificate of its own for listeners that other hosts can reach. Default: no.
+    pub(crate) tls_self_signed: bool,
+    /// The certificate chain of such listeners, PEM. Set together with `tls_key`, or neither. Default: none.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM. Default: none.
+    pub(crate) tls_key: Option<PathBuf>,
     /// Further hosts, in lower case and without a port, that the `Host` header of a request may name, for a reverse
     /// proxy. Each one more is one more name that a web page may use for our API. Default: none.
     pub(crate) allowed_hosts: Vec<String>,
@@ -97,6 +104,9 @@ impl Default for Settings {
             api: vec![ApiAddress::Tcp(API)],
             api_optional_socket: None,
             api_group: None,
+            tls_self_signed: false,
+            tls_cert: None,
+            tls_key: None,
             allowed_hosts: Vec::new(),
             log: LogLevel::Info,
         }
@@ -117,9 +127,12 @@ impl Settings {
             Key::HttpsPort => self.https_port = value::one(raw, value::port)?,
             Key::ServerRoot => self.server_root = value::one(raw, value::server_root)?,
             Key::Hypervisor => self.hypervisor = value::optional(raw, value::fact)?,
-            Key::StateDir => self.state_dir = value::state_dir(given)?,
+            Key::StateDir => self.state_dir = value::path(given)?,
             Key::Api => self.api = value::api(given)?,
             Key::ApiGroup => self.api_group = value::optional(raw, value::group_name)?,
+            Key::Tls => self.tls_self_signed = value::one(raw, value::tls)?,
+            Key::TlsCert => self.tls_cert = value::optional_path(given)?,
+            Key::TlsKey => self.tls_key = value::optional_path(given)?,
             Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
             Key::Log => self.log = value::one(raw, value::log)?,
         }
@@ -136,6 +149,9 @@ impl Settings {
         self.api = old.api;
         self.api_optional_socket = old.api_optional_socket;
         self.api_group = old.api_group;
+        self.tls_self_signed = old.tls_self_signed;
+        self.tls_cert = old.tls_cert;
+        self.tls_key = old.tls_key;
     }
 
     /// The value of a key as JSON, `null` for none.
@@ -153,6 +169,9 @@ impl Settings {
             Key::StateDir => json!(self.state_dir.to_string_lossy()),
             Key::Api => Value::from(self.api_texts("")),
             Key::ApiGroup => json!(self.api_group),
+            Key::Tls => json!(self.tls_self_signed.then_some(value::SELF_SIGNED)),
+            Key::TlsCert => json!(self.tls_cert.as_ref().map(|path| path.to_string_lossy())),
+            Key::TlsKey => json!(self.tls_key.as_ref().map(|path| path.to_string_lossy())),
             Key::AllowedHosts => json!(self.allowed_hosts),
             Key::Log => json!(self.log.as_str()),
         }

@@ -1,7 +1,7 @@
 //! From a written value to a validated one.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -15,6 +15,9 @@ use super::{ApiAddress, Ipv6Mode};
 const INTERFACE_MAX: usize = 15;
 /// Longest name of a group in bytes.
 const GROUP_NAME_MAX: usize = 64;
+
+/// The one way to come by a certificate without files.
+pub(super) const SELF_SIGNED: &str = "self-signed";
 
 /// What is logged: messages of this level and more severe ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,23 +51,15 @@ impl LogLevel {
     }
 }
 
-/// What is wrong with a value.
+/// A value, quoted, that is not allowed.
 #[derive(Debug)]
-pub(super) enum Wrong {
-    /// This, quoted, is not allowed.
-    Value(String),
-    /// The API must not listen there.
-    Exposed(SocketAddr),
-}
+pub(super) struct Wrong(String);
 
 impl Wrong {
     /// The sentence for the administrator.
     pub(super) fn in_place(self, given: &Given) -> SettingsError {
-        let subject = given.subject();
-        match self {
-            Self::Value(found) => SettingsError::Invalid { subject, shape: "", allowed: given.key.allowed(), found },
-            Self::Exposed(address) => SettingsError::Exposed { subject, address },
-        }
+        let Self(found) = self;
+        SettingsError::Invalid { subject: given.subject(), shape: "", allowed: given.key.allowed(), found }
     }
 }
 
@@ -81,7 +76,7 @@ impl fmt::Display for Raw {
 /// Reads a single value.
 pub(super) fn one<T>(raw: &Raw, read: impl Fn(&str) -> Option<T>) -> Result<T, Wrong> {
     let text = raw.to_string();
-    read(&text).ok_or_else(|| Wrong::Value(quoted(&text)))
+    read(&text).ok_or_else(|| Wrong(quoted(&text)))
 }
 
 /// Reads a value that an empty text takes away.
@@ -101,7 +96,7 @@ pub(super) fn each<T: PartialEq>(raw: &Raw, read: impl Fn(&str) -> Option<T>) ->
     };
     let mut values = Vec::with_capacity(items.len());
     for item in items {
-        let value = read(item).ok_or_else(|| Wrong::Value(quoted(item)))?;
+        let value = read(item).ok_or_else(|| Wrong(quoted(item)))?;
         if !values.contains(&value) {
             values.push(value);
         }
@@ -109,7 +104,7 @@ pub(super) fn each<T: PartialEq>(raw: &Raw, read: impl Fn(&str) -> Option<T>) ->
     Ok(values)
 }
 
-/// The addresses of the API: at least one, none that the network reaches.
+/// The addresses of the API: at least one.
 pub(super) fn api(given: &Given) -> Result<Vec<ApiAddress>, Wrong> {
     let in_file = matches!(given.origin, Origin::File(..));
     let addresses = each(&given.raw, |text| {
@@ -117,15 +112,17 @@ pub(super) fn api(given: &Given) -> Result<Vec<ApiAddress>, Wrong> {
         let placed = !matches!(&address, ApiAddress::Unix(path) if in_file && path.is_relative());
         placed.then_some(address)
     })?;
-    match addresses.iter().find_map(ApiAddress::exposed) {
-        Some(address) => Err(Wrong::Exposed(address)),
-        None if addresses.is_empty() => Err(Wrong::Value("an empty list".to_owned())),
-        None => Ok(addresses),
-    }
+    if addresses.is_empty() { Err(Wrong("an empty list".to_owned())) } else { Ok(addresses) }
 }
 
-/// The state directory. In a file a relative one would depend on where the daemon was started.
-pub(super) fn state_dir(given: &Given) -> Result<PathBuf, Wrong> {
+/// A path that an empty text takes away.
+pub(super) fn optional_path(given: &Given) -> Result<Option<PathBuf>, Wrong> {
+    let is_empty = given.raw.to_string().is_empty();
+    if is_empty { Ok(None) } else { path(given).map(Some) }
+}
+
+/// A path. In a file a relative one would depend on where the daemon was started.
+pub(super) fn path(given: &Given) -> Result<PathBuf, Wrong> {
     let path = match &given.raw {
         Raw::Path(path) => path.clone(),
         raw @ (Raw::One(_) | Raw::Many(_)) => raw.to_string().into(),
@@ -133,7 +130,16 @@ pub(super) fn state_dir(given: &Given) -> Result<PathBuf, Wrong> {
     let in_file = matches!(given.origin, Origin::File(..));
     let written = path.as_os_str().as_encoded_bytes();
     let wrong = written.is_empty() || written.contains(&0) || (in_file && path.is_relative());
-    if wrong { Err(Wrong::Value(quoted(&given.raw.to_string()))) } else { Ok(path) }
+    if wrong { Err(Wrong(quoted(&given.raw.to_string()))) } else { Ok(path) }
+}
+
+/// Whether the daemon makes a certificate of its own.
+pub(super) fn tls(text: &str) -> Option<bool> {
+    match text {
+        "" => Some(false),
+        SELF_SIGNED => Some(true),
+        _ => None,
+    }
 }
 
 pub(super) fn host_name(text: &str) -> Option<String> {

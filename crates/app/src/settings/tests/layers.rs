@@ -9,7 +9,7 @@ use crate::settings::{ApiAddress, Ipv6Mode, LogLevel};
 const FILE: &str = "kimchi-peers.toml";
 
 /// A key as the file and the environment write it, and the value that is then shown.
-const WRITTEN: [(Key, &str, &str, &str); 14] = [
+const WRITTEN: [(Key, &str, &str, &str); 17] = [
     (Key::Name, "\"KVM-2.example\"", "KVM-2.example", "kvm-2.example"),
     (Key::Interfaces, "[\"br0\", \"br1\", \"br0\"]", "br0, br1,,br0", "br0, br1"),
     (Key::Ipv6, "\"always\"", "always", "always"),
@@ -22,14 +22,29 @@ const WRITTEN: [(Key, &str, &str, &str); 14] = [
     (Key::StateDir, "\"/srv/peers\"", "/srv/peers", "/srv/peers"),
     (Key::Api, "[\"unix:/run/a\", \"localhost:1\"]", "unix:/run/a,localhost:1", "unix:/run/a, 127.0.0.1:1"),
     (Key::ApiGroup, "\"kimchi\"", "kimchi", "kimchi"),
+    (Key::Tls, "\"self-signed\"", "self-signed", "self-signed"),
+    (Key::TlsCert, "\"/etc/cert.pem\"", "/etc/cert.pem", "/etc/cert.pem"),
+    (Key::TlsKey, "\"/etc/key.pem\"", "/etc/key.pem", "/etc/key.pem"),
     (Key::AllowedHosts, "[\"Peers.Example\", \"::1\"]", "Peers.Example,[::1]", "peers.example, ::1"),
     (Key::Log, "\"debug\"", "debug", "debug"),
 ];
 
+/// The line without which one of this key says nothing.
+const fn companion(key: Key) -> &'static str {
+    if matches!(key, Key::TlsCert) {
+        "tls_key = \"/k\"\n"
+    } else if matches!(key, Key::TlsKey) {
+        "tls_cert = \"/c\"\n"
+    } else {
+        ""
+    }
+}
+
 #[test]
 fn each_key_is_read_from_the_file() {
     for (key, written, _, value) in WRITTEN {
-        let loaded = Host::new().file(&format!("# one\n\n{} = {written}\n", key.name())).loaded();
+        let text = format!("# one\n\n{} = {written}\n{}", key.name(), companion(key));
+        let loaded = Host::new().file(&text).loaded();
         assert_eq!(shown(&loaded, key), (value.to_owned(), Origin::File(FILE.into(), 3)), "{key:?}");
         assert!(loaded.file.is_some());
     }
@@ -46,10 +61,12 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Log => "\"warn\"",
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
-            Key::StateDir | Key::ServerRoot => "\"/other\"",
+            Key::StateDir | Key::ServerRoot | Key::TlsCert | Key::TlsKey => "\"/other\"",
+            Key::Tls => "\"\"",
             Key::Hypervisor | Key::ApiGroup => "\"other\"",
         };
-        let host = Host::new().file(&format!("{} = {other}", key.name())).variable(key.variable(), written);
+        let text = format!("{} = {other}\n{}", key.name(), companion(key));
+        let host = Host::new().file(&text).variable(key.variable(), written);
         let expected = (value.to_owned(), Origin::Environment(key.variable()));
         assert_eq!(shown(&host.loaded(), key), expected, "{key:?}");
     }
@@ -63,6 +80,8 @@ fn each_flag_goes_before_environment_and_file() {
         run.group = Some(Ipv4Addr::new(239, 9, 9, 9));
         (run.port, run.http_port, run.https_port) = (Some(1), Some(2), Some(3));
         run.log = Some("trace".to_owned());
+        run.tls = Some("self-signed".to_owned());
+        (run.tls_cert, run.tls_key) = (Some("c".into()), Some("k".into()));
         connection.api = vec!["[::1]:8132".to_owned()];
         connection.state_dir = Some("state".into());
     });
@@ -80,6 +99,9 @@ fn each_flag_goes_before_environment_and_file() {
         (Key::HttpsPort, "3"),
         (Key::StateDir, "state"),
         (Key::Api, "[::1]:8132"),
+        (Key::Tls, "self-signed"),
+        (Key::TlsCert, "c"),
+        (Key::TlsKey, "k"),
         (Key::Log, "trace"),
     ];
     for (key, value) in values {

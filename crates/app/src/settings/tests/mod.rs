@@ -34,7 +34,7 @@ impl Host {
             root: true,
             default_file: directory.path().join("kimchi-peers.toml"),
         };
-        let connection = cli::Connection { api: Vec::new(), state_dir: None };
+        let connection = cli::Connection::default();
         Self { directory, surroundings, run: cli::RunArguments::default(), connection }
     }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::settings::ApiAddress;
 
 /// A line of the file and the sentence about it, which begins with the key and the place.
-const WRONG_LINES: [(&str, &str); 21] = [
+const WRONG_LINES: [(&str, &str); 24] = [
     (
         "name = \"a b\"",
         "a host name: labels of letters, digits, - and _ joined by dots, at most 253 characters, not `a b`",
@@ -47,6 +47,9 @@ const WRONG_LINES: [(&str, &str); 21] = [
         "an address such as 127.0.0.1:8132, [::1]:8132, localhost:8132 or unix:/path, not `unix:api.sock`",
     ),
     ("api_group = \"a:b\"", "the name of a group: at most 64 visible characters without /, : and commas, not `a:b`"),
+    ("tls = \"yes\"", "self-signed, or nothing, not `yes`"),
+    ("tls_cert = \"cert.pem\"", "a PEM file, in the configuration file with its whole path, not `cert.pem`"),
+    ("tls_key = 1", "a text in quotes: a PEM file, in the configuration file with its whole path, not `1`"),
     ("allowed_hosts = [\"a:80\"]", "a host name or an IP address, without a port, not `a:80`"),
     ("log = \"\\u001b[2J\"", "error, warn, info, debug or trace, not `\\u{1b}[2J`"),
     ("log = { level = 1 }", "a text in quotes: error, warn, info, debug or trace, not `{ level = 1 }`"),
@@ -124,12 +127,17 @@ fn a_named_file_must_be_there_and_every_file_must_be_readable() {
 #[test]
 fn the_api_is_not_opened_to_the_network() {
     for address in ["0.0.0.0:8132", "192.0.2.1:8132", "[::]:8132", "[::ffff:192.0.2.1]:8132"] {
-        let host = Host::new().variable("KIMCHI_PEERS_API", format!("127.0.0.1:1,{address}"));
+        let host = || Host::new().variable("KIMCHI_PEERS_API", format!("127.0.0.1:1,{address}"));
         let expected = format!(
-            "KIMCHI_PEERS_API: listening on {address} needs TLS and a token, which this version does not have yet; \
-             use an SSH tunnel or a reverse proxy"
+            "KIMCHI_PEERS_API: other hosts can reach {address}, so it needs TLS: give --tls-cert FILE and --tls-key FILE, \
+             or --tls self-signed; every request there needs the token of the file api-token in the state directory"
         );
-        assert_eq!(host.error(), expected);
+        assert_eq!(host().error(), expected);
+        assert!(host().variable("KIMCHI_PEERS_TLS", "self-signed").load().is_ok());
+        let files = host().variable("KIMCHI_PEERS_TLS_CERT", "/c").variable("KIMCHI_PEERS_TLS_KEY", "/k");
+        assert!(files.load().is_ok());
+        let half = host().variable("KIMCHI_PEERS_TLS_CERT", "/c").error();
+        assert_eq!(half, "tls_cert is of no use without tls_key");
     }
     for address in ["127.9.9.9:8132", "[::1]:8132", "localhost:8132", "[::ffff:127.0.0.1]:8132", "unix:/a"] {
         assert!(Host::new().variable("KIMCHI_PEERS_API", address).load().is_ok());
