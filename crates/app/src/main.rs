@@ -12,6 +12,9 @@ mod settings;
 mod store;
 mod view;
 
+#[cfg(test)]
+mod corpus;
+
 use std::io::Write as _;
 use std::process::ExitCode;
 

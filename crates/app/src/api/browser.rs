@@ -44,10 +44,14 @@ impl OwnHosts<'_> {
     pub(crate) fn have(&self, host: &str) -> bool {
         let name = match host.strip_prefix('[') {
             Some(rest) => match rest.split_once(']') {
-                Some((address, port)) if port.is_empty() || port.starts_with(':') => address,
+                Some((address, port)) if port.is_empty() || port.strip_prefix(':').is_some_and(is_port) => address,
                 Some(_) | None => return false,
             },
-            None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+            None => match host.rsplit_once(':') {
+                Some((name, port)) if is_port(port) => name,
+                Some(_) => return false,
+                None => host,
+            },
         };
         let literal = name.parse::<IpAddr>().ok();
         let is = |own: &str| own.eq_ignore_ascii_case(name);
@@ -56,6 +60,10 @@ impl OwnHosts<'_> {
             || self.name.is_some_and(is)
             || self.allowed.iter().any(|own| is(own))
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.len() <= 5 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Refuses a request for a host that is not ours.
@@ -145,6 +153,10 @@ mod tests {
             "127.1",
             "2130706433",
             "0x7f.0.0.1",
+            "localhost:80@evil.example",
+            "localhost:evil.example",
+            "[::1]:x",
+            "::1",
         ] {
             assert!(!LOOPBACK.have(host), "{host}");
         }

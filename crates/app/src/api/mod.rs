@@ -2,16 +2,16 @@
 //!
 //! `openapi.json` beside this file is the document of it; a test holds the two together.
 
-mod browser;
+pub(crate) mod browser;
 pub(crate) mod error;
 mod events;
 mod guard;
 mod listener;
 mod metrics;
-mod peers;
+pub(crate) mod peers;
 mod places;
 mod server;
-mod session;
+pub(crate) mod session;
 mod status;
 mod tls;
 mod watched;

@@ -9,7 +9,7 @@
 pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod journal;
-mod persist;
+pub(crate) mod persist;
 pub(crate) mod present;
 pub(crate) mod registry;
 pub(crate) mod remotes;
@@ -28,8 +28,8 @@ use kimchi_peers::remote::{
     Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState,
 };
 use kimchi_peers::{
-    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, Identity, InvalidHostName, Peer, PeerKey, Profile,
-    StartError,
+    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, InvalidHostName, Peer,
+    PeerKey, Profile, StartError,
 };
 use thiserror::Error;
 
@@ -241,7 +241,11 @@ async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> Vec<(Peer
 }
 
 fn remote_rows(stored: Vec<StoredRemote>, policy: Policy) -> Vec<RemoteRow> {
-    let row = |stored: StoredRemote| {
+    let row = |mut stored: StoredRemote| {
+        // Nothing from a file is trusted more than what is typed.
+        if let Some(name) = stored.name.take_if(|name| name.parse::<HostName>().is_err()) {
+            tracing::error!(remote = %stored.key.escape_debug(), name = %name.escape_debug(), "what is kept as a remote peer's name is no name");
+        }
         let text = remotes::typed_address(&stored);
         match RemoteAddress::parse(&text, policy) {
             Ok(address) => {

@@ -256,4 +256,85 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
         assert_eq!(shown(Output::Names, Surface::default()), "kvm-1\nkvm-2\n=cmd\\u{1b}[2J\nlab.example.org\n");
         assert!(shown(Output::Urls, Surface::default()).ends_with("\nhttps://lab.example.org:8001\n"));
     }
+
+    /// Every code point there is, a thousand to a peer, in its name and in one more of its texts.
+    fn all_code_points() -> impl Iterator<Item = PeerView> {
+        let points: Vec<char> = (0..=0x10_ffff).filter_map(char::from_u32).collect();
+        let chunks: Vec<String> = points.chunks(1000).map(|chunk| chunk.iter().collect()).collect();
+        chunks.into_iter().enumerate().map(|(number, text)| {
+            let mut peer = PeerView { name: text.clone(), state: PeerState::Down, ..peer("kvm-1", "10.0.0.1") };
+            match number % 6 {
+                0 => peer.id = text,
+                1 => peer.url = text,
+                2 => peer.addresses = vec![text],
+                3 => peer.reason = Some(text),
+                4 => peer.last_seen = Some(text),
+                _ => drop(peer.facts.insert("version".to_owned(), text)),
+            }
+            peer
+        })
+    }
+
+    fn assert_harmless(output: Output, surface: Surface) {
+        use crate::output::printable::tests::is_dangerous;
+        for peer in all_code_points() {
+            let text = peers(&[peer], output, surface, SystemTime::UNIX_EPOCH).unwrap();
+            // The line ends are the format's own; that texts add none is checked with the lines.
+            let found = text.chars().find(|each| !"\r\n".contains(*each) && is_dangerous(u32::from(*each), *each));
+            assert_eq!(found, None, "{output:?}");
+            let lines = text.lines().count();
+            let expected = match output {
+                Output::Table | Output::Wide | Output::Csv => 2,
+                Output::Urls | Output::Names => 1,
+                Output::Json => lines,
+            };
+            assert_eq!(lines, expected, "{output:?}");
+        }
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_a_table() {
+        assert_harmless(Output::Table, Surface::default());
+        assert_harmless(Output::Table, Surface { width: Some(80), is_terminal: true, ..Surface::default() });
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_a_wide_table() {
+        assert_harmless(Output::Wide, Surface::default());
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_urls() {
+        assert_harmless(Output::Urls, Surface::default());
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_names() {
+        assert_harmless(Output::Names, Surface::default());
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_csv_on_a_terminal() {
+        assert_harmless(Output::Csv, Surface { is_terminal: true, ..Surface::default() });
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_json_on_a_terminal() {
+        assert_harmless(Output::Json, Surface { is_terminal: true, ..Surface::default() });
+    }
+
+    #[test]
+    fn a12_every_code_point_comes_back_from_csv_and_json() {
+        for peer in all_code_points() {
+            let surface = Surface::default();
+            let json = peers(std::slice::from_ref(&peer), Output::Json, surface, SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(serde_json::from_str::<Vec<PeerView>>(&json).unwrap(), [peer.clone()]);
+            let csv = peers(std::slice::from_ref(&peer), Output::Csv, surface, SystemTime::UNIX_EPOCH).unwrap();
+            assert_eq!(
+                csv.matches("\r\n").count(),
+                2 + csv_fields(&peer).iter().map(|text| text.matches("\r\n").count()).sum::<usize>()
+            );
+            assert!(csv.contains(&peer.name.replace('"', "\"\"")), "the name is changed");
+        }
+    }
 }

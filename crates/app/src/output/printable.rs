@@ -64,11 +64,11 @@ pub(crate) const fn width_of(character: char) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// What must never get through, from the standards and not from the code above.
-    fn is_dangerous(point: u32, character: char) -> bool {
+    pub(crate) fn is_dangerous(point: u32, character: char) -> bool {
         let control = point < 0x20 || (0x7f..=0x9f).contains(&point);
         let direction = [0x61c, 0x200e, 0x200f].contains(&point)
             || (0x202a..=0x202e).contains(&point)
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn no_code_point_gets_through_that_could_do_harm() {
+    fn a13_no_code_point_gets_through_that_could_do_harm() {
         for point in 0..=0x10_ffff {
             let Some(character) = char::from_u32(point) else { continue };
             let text = format!("a{character}b");

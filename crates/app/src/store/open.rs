@@ -16,6 +16,10 @@ use super::remotes;
 use super::remotes_file::{self, Found};
 use super::settings::{self, Settings};
 
+/// The greatest number of a run that other hosts take (section 4 of the protocol). One that is not below it is damage:
+/// nobody has ever taken a greater one, and going on from it would hide this host for good.
+const EPOCH_MAX: u64 = (1 << 53) - 1;
+
 /// An opened state directory, as the writer takes it over.
 pub(super) struct Opened {
     /// The database, if it can at least be read.
@@ -203,6 +207,7 @@ fn next_epoch(directory: &Path, contents: &Contents, file: &Found) -> u64 {
         Found::Intact(document) => Some(document.epoch),
         Found::Missing | Found::Doubtful(_) | Found::Unreadable(_) => None,
     };
-    let stored = contents.settings.epoch.max(in_file).max(epoch_file::read(directory));
-    stored.map_or(0, |epoch| epoch.saturating_add(1)).max(clock::unix_seconds())
+    let kept = [contents.settings.epoch, in_file, epoch_file::read(directory)];
+    let stored = kept.into_iter().flatten().filter(|epoch| *epoch < EPOCH_MAX).max();
+    stored.map_or(0, |epoch| epoch + 1).max(clock::unix_seconds())
 }

@@ -88,6 +88,22 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/v1/peers/{id}", "delete", &remove("kvm9.invalid:8001")).status, 204);
         assert_eq!(conformance.ask("/v1/peers/{id}", "delete", &remove("kvm9.invalid:8001")).status, 404);
         assert_eq!(conformance.ask("/v1/search", "post", &daemon.http("POST", "/v1/search")).status, 202);
+        let text = conformance.ask("/", "get", &daemon.http("GET", "/"));
+        assert!(text.text().contains("kimchi-peers on subject"));
+        let code = |conformance: &mut Conformance| {
+            let ask = daemon.authorized("POST", "/v1/session/code");
+            conformance.ask("/v1/session/code", "post", &ask).json()["code"].as_str().unwrap().to_owned()
+        };
+        let exchange = |code: &str| daemon.http("POST", "/v1/session").json_body(&format!("{{\"code\":\"{code}\"}}"));
+        let first = code(&mut conformance);
+        assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 201);
+        assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 403);
+        assert_eq!(conformance.ask("/v1/session", "delete", &daemon.http("DELETE", "/v1/session")).status, 204);
+        let link = |code: &str| daemon.http("GET", &format!("/sign-in?code={code}"));
+        let second = code(&mut conformance);
+        assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 303);
+        assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 403);
+        assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());

@@ -4,8 +4,12 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 /// After this long without a byte a connection hangs.
@@ -16,6 +20,8 @@ const READ_LIMIT: Duration = Duration::from_secs(40);
 pub(crate) enum Target {
     Tcp(String),
     Unix(PathBuf),
+    /// An address, and the file with the one certificate that is trusted.
+    Tls(String, PathBuf),
 }
 
 /// A connection of either kind.
@@ -35,15 +41,32 @@ impl Target {
                 stream.set_read_timeout(Some(READ_LIMIT))?;
                 Box::new(stream)
             }
+            Self::Tls(address, certificate) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_read_timeout(Some(READ_LIMIT))?;
+                let (host, _) = address.rsplit_once(':').unwrap();
+                let name = ServerName::try_from(host.to_owned()).unwrap();
+                let connection = ClientConnection::new(trusting(certificate), name).map_err(io::Error::other)?;
+                Box::new(StreamOwned::new(connection, stream))
+            }
         })
     }
 
     fn host(&self) -> String {
         match self {
-            Self::Tcp(address) => address.clone(),
+            Self::Tcp(address) | Self::Tls(address, _) => address.clone(),
             Self::Unix(_) => "localhost".to_owned(),
         }
     }
+}
+
+/// A client that trusts the certificates of this file.
+pub(crate) fn trusting(certificate: &PathBuf) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// A request that is being put together.

@@ -20,6 +20,7 @@ mod process;
 mod wait;
 
 mod console;
+mod database;
 mod http;
 mod schema;
 mod stream;
@@ -27,16 +28,21 @@ mod support;
 
 mod commands;
 mod connections;
+mod crowd;
 mod demo;
 mod document;
 mod events;
 mod formats;
+mod hostile_pages;
+mod hostile_text;
 mod lifecycle;
 mod peers;
 mod refusals;
 mod reload;
 mod remotes;
+mod requests_forged;
 mod search;
 mod sockets;
+mod tls;
 
 use inside::inside;

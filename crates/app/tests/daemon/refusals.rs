@@ -81,7 +81,7 @@ fn every_answer_has_the_headers_that_tie_a_browser() {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
             assert!(answer.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
             assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
-            assert!(["no-store", "no-cache"].contains(&answer.header("cache-control")), "{path}");
+            assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         }
     });
 }
@@ -91,7 +91,7 @@ fn paths_methods_and_bodies_that_do_not_fit_are_refused_in_json() {
     inside(|| {
         let daemon = Daemon::start("subject");
         let get = |path: &str| daemon.http("GET", path).send();
-        for path in ["/", "/nothing", "/v1", "/v1/", "/peers/", "/v1/peers/", "/v1/peers/a/b", "/V1/peers", "//peers"] {
+        for path in ["/nothing", "/v1", "/v1/", "/peers/", "/v1/peers/", "/v1/peers/a/b", "/V1/peers", "//peers"] {
             get(path).assert_error(404, "KPAPI0404");
         }
         daemon.authorized("DELETE", "/peers").send().assert_error(405, "KPAPI0405");
@@ -154,7 +154,7 @@ fn hostile_ids_find_nothing_and_break_nothing() {
         }
         for line in ["/v1/peers/../../etc/passwd", "/..", "/v1/%2e%2e/peers", "*", "http://evil.example/peers", "/%"] {
             let status = daemon.http("GET", line).send().status;
-            assert!([200, 400, 404].contains(&status), "{line}: {status}");
+            assert!([200, 400, 404, 421].contains(&status), "{line}: {status}");
         }
         assert_eq!(daemon.http("GET", &format!("/{}", "x".repeat(20_000))).send().status / 100, 4);
         assert_eq!(daemon.http("GET", "/peers").header("X-Long", &"x".repeat(20_000)).send().status, 431);

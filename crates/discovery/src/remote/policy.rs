@@ -93,9 +93,11 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<Forbidden> {
         [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => Some(Forbidden::WrappedIpv4),
         [0xfe80..=0xfebf, ..] => Some(Forbidden::LinkLocal),
         [0xff00..=0xffff, ..] => Some(Forbidden::Multicast),
-        // NAT64 (RFC 6052) is the honest way to IPv4 hosts from an IPv6-only network, and 6to4 is an old one: allowed,
+        // NAT64 (RFC 6052, RFC 8215) is the honest way to IPv4 hosts from an IPv6-only network, and 6to4 is an old one: allowed,
         // but only towards what would be allowed directly.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => forbidden_v4(join(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] | [0x2002, high, low, ..] => {
+            forbidden_v4(join(high, low))
+        }
         _ => None,
     }
 }

@@ -155,3 +155,14 @@ fn steps_of_a_migration_are_taken_once_and_all_or_none() {
     assert_eq!(version(&connection), 2);
     assert_eq!(connection.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
+
+#[test]
+fn a_number_of_runs_that_no_host_takes_is_damage() {
+    for (kept, is_taken) in [((1_u64 << 53) - 2, true), ((1 << 53) - 1, false), (u64::MAX, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("epoch"), format!("{kept:020}\n")).unwrap();
+        let (_, loaded) = Store::open(&StateDirectory::open(directory.path()).unwrap()).unwrap();
+        assert_eq!(Some(loaded.epoch) == kept.checked_add(1), is_taken, "{kept}");
+        assert!(loaded.epoch < 1 << 53);
+    }
+}

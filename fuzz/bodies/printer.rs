@@ -1,0 +1,64 @@
+//! What must hold for any text that is printed. Used by the fuzz target and by the replay of the corpus.
+
+use std::time::SystemTime;
+
+use crate::cli::Output;
+use crate::output::{Surface, peers, printable};
+use crate::view::{Origin, PeerState, PeerView, Reach, Trust};
+
+/// Prints the texts in `data`, which are separated by a byte that is in no UTF-8.
+pub(crate) fn run(data: &[u8]) {
+    let texts: Vec<String> =
+        data.split(|byte| *byte == 0xff).map(|part| String::from_utf8_lossy(part).into()).collect();
+    for text in &texts {
+        let shown = printable(text);
+        assert!(shown.chars().all(is_harmless), "{shown:?}");
+        assert_eq!(printable(&shown), shown, "what was escaped is escaped again");
+    }
+    let rows: Vec<PeerView> = texts.chunks(4).take(8).map(peer).collect();
+    let width = data.first().map(|byte| usize::from(*byte));
+    for output in [Output::Table, Output::Wide, Output::Json, Output::Csv, Output::Urls, Output::Names] {
+        let surface = Surface { width, colour: false, is_terminal: true, words_on_terminal: true };
+        let Ok(text) = peers(&rows, output, surface, SystemTime::UNIX_EPOCH) else { panic!("{output:?} fails") };
+        assert!(text.chars().all(|each| "\r\n".contains(each) || is_harmless(each)), "{output:?}: {text:?}");
+        let lines = match output {
+            Output::Table | Output::Wide | Output::Csv => rows.len() + 1,
+            Output::Urls => rows.iter().filter(|row| !row.url.is_empty()).count(),
+            Output::Names => rows.iter().filter(|row| !row.name.is_empty()).count(),
+            Output::Json => text.lines().count(),
+        };
+        assert_eq!(text.lines().count(), lines, "{output:?}: {text:?}");
+        if output == Output::Json {
+            let Ok(read) = serde_json::from_str::<Vec<PeerView>>(&text) else { panic!("{text:?} is no list") };
+            assert_eq!(read, rows);
+        }
+    }
+}
+
+/// What may stand on a terminal: neither control characters nor what turns the direction of writing.
+fn is_harmless(each: char) -> bool {
+    !each.is_control()
+        && !matches!(each, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn peer(texts: &[String]) -> PeerView {
+    let text = |index: usize| texts.get(index).cloned().unwrap_or_default();
+    PeerView {
+        id: text(0),
+        name: text(1),
+        addresses: vec![text(2), text(3)],
+        http_port: None,
+        https_port: 8001,
+        url: text(3),
+        origin: Origin::Local,
+        state: PeerState::Down,
+        reason: Some(text(2)),
+        trust: Trust::Conflict,
+        reach: Some(Reach::Both),
+        first_seen: text(1),
+        last_seen: Some(text(0)),
+        state_since: text(2),
+        rtt_ms: Some(0.5),
+        facts: [("version".to_owned(), text(1)), (text(2), text(3))].into(),
+    }
+}

@@ -1,0 +1,10 @@
+//! Texts of any content through what prints on terminals.
+#![no_main]
+#![allow(dead_code, unused_imports, reason = "the whole program is here, and a target uses a part of it")]
+
+include!("../program.rs");
+
+#[path = "../bodies/printer.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

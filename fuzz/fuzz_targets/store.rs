@@ -1,0 +1,10 @@
+//! Files and rows of any content into the loader of the database.
+#![no_main]
+#![allow(dead_code, unused_imports, reason = "the whole program is here, and a target uses a part of it")]
+
+include!("../program.rs");
+
+#[path = "../bodies/store.rs"]
+mod body;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

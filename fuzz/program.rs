@@ -1,0 +1,20 @@
+// The program's modules, at the root of a fuzz target as they are at the root of the program.
+
+#[path = "../crates/app/src/api/mod.rs"]
+mod api;
+#[path = "../crates/app/src/cli.rs"]
+mod cli;
+#[path = "../crates/app/src/client/mod.rs"]
+mod client;
+#[path = "../crates/app/src/daemon/mod.rs"]
+mod daemon;
+#[path = "../crates/app/src/failure.rs"]
+mod failure;
+#[path = "../crates/app/src/output/mod.rs"]
+mod output;
+#[path = "../crates/app/src/settings/mod.rs"]
+mod settings;
+#[path = "../crates/app/src/store/mod.rs"]
+mod store;
+#[path = "../crates/app/src/view.rs"]
+mod view;
