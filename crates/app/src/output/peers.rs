@@ -278,7 +278,7 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
     fn assert_harmless(output: Output, surface: Surface) {
         use crate::output::printable::tests::is_dangerous;
         for peer in all_code_points() {
-            let text = peers(&[peer], output, surface, SystemTime::UNIX_EPOCH).unwrap();
+            let text = peers(std::slice::from_ref(&peer), output, surface, SystemTime::UNIX_EPOCH).unwrap();
             // The line ends are the format's own; that texts add none is checked with the lines.
             let found = text.chars().find(|each| !"\r\n".contains(*each) && is_dangerous(u32::from(*each), *each));
             assert_eq!(found, None, "{output:?}");
@@ -328,7 +328,8 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
         for peer in all_code_points() {
             let surface = Surface::default();
             let json = peers(std::slice::from_ref(&peer), Output::Json, surface, SystemTime::UNIX_EPOCH).unwrap();
-            assert_eq!(serde_json::from_str::<Vec<PeerView>>(&json).unwrap(), [peer.clone()]);
+            let read: Vec<PeerView> = serde_json::from_str(&json).unwrap();
+            assert_eq!((read.len(), read.first()), (1, Some(&peer)));
             let csv = peers(std::slice::from_ref(&peer), Output::Csv, surface, SystemTime::UNIX_EPOCH).unwrap();
             assert_eq!(
                 csv.matches("\r\n").count(),

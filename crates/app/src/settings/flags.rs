@@ -31,7 +31,7 @@ impl Flags {
             (Key::Api, list(&connection.api)),
             (Key::Tls, run.tls.clone().map(Raw::One)),
             (Key::TlsCert, run.tls_cert.clone().map(Raw::Path)),
-            (Key::TlsKey, run.tls_key.clone().map(Raw::Path)),
+            (Key::TlsSecret, run.tls_key.clone().map(Raw::Path)),
             (Key::Log, run.log.clone().map(Raw::One)),
         ];
         let given = given.into_iter().filter_map(|(key, raw)| {

@@ -35,7 +35,7 @@ pub(crate) enum Key {
     /// The certificate of such listeners.
     TlsCert,
     /// The private key of that certificate.
-    TlsKey,
+    TlsSecret,
     /// Further values of the `Host` header that the API answers.
     AllowedHosts,
     /// What is logged.
@@ -108,7 +108,7 @@ impl Key {
         Self::ApiGroup,
         Self::Tls,
         Self::TlsCert,
-        Self::TlsKey,
+        Self::TlsSecret,
         Self::AllowedHosts,
         Self::Log,
     ];
@@ -134,7 +134,7 @@ impl Key {
             Self::ApiGroup => row("api_group", "KIMCHI_PEERS_API_GROUP", Text, API_GROUP),
             Self::Tls => row("tls", "KIMCHI_PEERS_TLS", Text, TLS).flag("--tls"),
             Self::TlsCert => row("tls_cert", "KIMCHI_PEERS_TLS_CERT", Text, PEM_FILE).flag("--tls-cert"),
-            Self::TlsKey => row("tls_key", "KIMCHI_PEERS_TLS_KEY", Text, PEM_FILE).flag("--tls-key"),
+            Self::TlsSecret => row("tls_key", "KIMCHI_PEERS_TLS_KEY", Text, PEM_FILE).flag("--tls-key"),
             Self::AllowedHosts => row("allowed_hosts", "KIMCHI_PEERS_ALLOWED_HOSTS", List, ALLOWED_HOST).reloadable(),
             Self::Log => {
                 row("log", "KIMCHI_PEERS_LOG", Text, "error, warn, info, debug or trace").flag("--log").reloadable()
@@ -159,7 +159,7 @@ impl Key {
 
     /// Whether the value is a path, which need not be UTF-8.
     pub(super) const fn is_path(self) -> bool {
-        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsKey)
+        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsSecret)
     }
 
     /// How the value is written in the file.

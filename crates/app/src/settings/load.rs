@@ -131,7 +131,7 @@ fn overlay(
 
 /// Whether what other hosts can reach has a certificate.
 fn check_tls(settings: &Settings, given: &[Given]) -> Result<(), SettingsError> {
-    let names = [Key::TlsCert.name(), Key::TlsKey.name()];
+    let names = [Key::TlsCert.name(), Key::TlsSecret.name()];
     match (&settings.tls_cert, &settings.tls_key) {
         (Some(_), None) => return Err(SettingsError::HalfTls { given: names[0], missing: names[1] }),
         (None, Some(_)) => return Err(SettingsError::HalfTls { given: names[1], missing: names[0] }),

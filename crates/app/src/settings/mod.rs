@@ -132,7 +132,7 @@ impl Settings {
             Key::ApiGroup => self.api_group = value::optional(raw, value::group_name)?,
             Key::Tls => self.tls_self_signed = value::one(raw, value::tls)?,
             Key::TlsCert => self.tls_cert = value::optional_path(given)?,
-            Key::TlsKey => self.tls_key = value::optional_path(given)?,
+            Key::TlsSecret => self.tls_key = value::optional_path(given)?,
             Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
             Key::Log => self.log = value::one(raw, value::log)?,
         }
@@ -171,7 +171,7 @@ impl Settings {
             Key::ApiGroup => json!(self.api_group),
             Key::Tls => json!(self.tls_self_signed.then_some(value::SELF_SIGNED)),
             Key::TlsCert => json!(self.tls_cert.as_ref().map(|path| path.to_string_lossy())),
-            Key::TlsKey => json!(self.tls_key.as_ref().map(|path| path.to_string_lossy())),
+            Key::TlsSecret => json!(self.tls_key.as_ref().map(|path| path.to_string_lossy())),
             Key::AllowedHosts => json!(self.allowed_hosts),
             Key::Log => json!(self.log.as_str()),
         }

@@ -24,7 +24,7 @@ const WRITTEN: [(Key, &str, &str, &str); 17] = [
     (Key::ApiGroup, "\"kimchi\"", "kimchi", "kimchi"),
     (Key::Tls, "\"self-signed\"", "self-signed", "self-signed"),
     (Key::TlsCert, "\"/etc/cert.pem\"", "/etc/cert.pem", "/etc/cert.pem"),
-    (Key::TlsKey, "\"/etc/key.pem\"", "/etc/key.pem", "/etc/key.pem"),
+    (Key::TlsSecret, "\"/etc/key.pem\"", "/etc/key.pem", "/etc/key.pem"),
     (Key::AllowedHosts, "[\"Peers.Example\", \"::1\"]", "Peers.Example,[::1]", "peers.example, ::1"),
     (Key::Log, "\"debug\"", "debug", "debug"),
 ];
@@ -33,7 +33,7 @@ const WRITTEN: [(Key, &str, &str, &str); 17] = [
 const fn companion(key: Key) -> &'static str {
     if matches!(key, Key::TlsCert) {
         "tls_key = \"/k\"\n"
-    } else if matches!(key, Key::TlsKey) {
+    } else if matches!(key, Key::TlsSecret) {
         "tls_cert = \"/c\"\n"
     } else {
         ""
@@ -61,7 +61,7 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Log => "\"warn\"",
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
-            Key::StateDir | Key::ServerRoot | Key::TlsCert | Key::TlsKey => "\"/other\"",
+            Key::StateDir | Key::ServerRoot | Key::TlsCert | Key::TlsSecret => "\"/other\"",
             Key::Tls => "\"\"",
             Key::Hypervisor | Key::ApiGroup => "\"other\"",
         };
@@ -101,7 +101,7 @@ fn each_flag_goes_before_environment_and_file() {
         (Key::Api, "[::1]:8132"),
         (Key::Tls, "self-signed"),
         (Key::TlsCert, "c"),
-        (Key::TlsKey, "k"),
+        (Key::TlsSecret, "k"),
         (Key::Log, "trace"),
     ];
     for (key, value) in values {
