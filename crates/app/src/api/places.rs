@@ -1,8 +1,10 @@
 //! Places for connections: how many there may be, and who leaves when one more comes.
 //!
 //! ```text
-//!  64 in all = 16 Unix socket (8 of one user, but root and the daemon's own) + 32 loopback + 16 TLS
+//!  64 in all, of which each way can always have its own: 16 Unix sockets, 32 loopback, 16 TLS
 //! ```
+//!
+//! What one way does not need, another one may use. A user other than root and the daemon's own has at most 8 over the sockets.
 //!
 //! A newcomer is always let in: where there is no place, the connection that is the least use leaves. That is one that has
 //! not asked anything yet before one that has, and the idlest before a livelier one. So a thousand connections that hang
@@ -18,14 +20,16 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::api::watched::Activity;
 
-/// Connections at a time of all Unix sockets.
-const UNIX_MAX: usize = 16;
+/// Connections that all Unix sockets can always have.
+const UNIX_OWN: usize = 16;
 /// Connections at a time of one user over the Unix sockets; root and the daemon's own user may have all.
 const USER_MAX: usize = 8;
-/// Connections at a time of all listeners on the loopback.
-const LOOPBACK_MAX: usize = 32;
-/// Connections at a time of all listeners that other hosts can reach.
-const TLS_MAX: usize = 16;
+/// Connections that all listeners on the loopback can always have.
+const LOOPBACK_OWN: usize = 32;
+/// Connections that all listeners which other hosts can reach can always have.
+const TLS_OWN: usize = 16;
+/// Connections at a time.
+const ALL_MAX: usize = UNIX_OWN + LOOPBACK_OWN + TLS_OWN;
 /// A connection that carries nothing for this long ends. An event stream carries a comment every 15 s.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -46,11 +50,12 @@ pub(crate) enum Guest {
 }
 
 impl Guest {
-    const fn limit(self) -> usize {
+    /// How many places its way can always have.
+    const fn own(self) -> usize {
         match self {
-            Self::User { .. } => UNIX_MAX,
-            Self::Loopback => LOOPBACK_MAX,
-            Self::Tls => TLS_MAX,
+            Self::User { .. } => UNIX_OWN,
+            Self::Loopback => LOOPBACK_OWN,
+            Self::Tls => TLS_OWN,
         }
     }
 
@@ -122,11 +127,18 @@ impl Table {
         if is_user && own >= USER_MAX {
             return self.least_use(|held| held.guest == guest);
         }
-        let among = self.held.values().filter(|held| held.guest.shares_places_with(guest)).count();
-        if among < guest.limit() {
+        if self.held.len() < ALL_MAX {
             return None;
         }
-        self.least_use(|held| held.guest.shares_places_with(guest))
+        if self.on_way_of(guest) >= guest.own() {
+            return self.least_use(|held| held.guest.shares_places_with(guest));
+        }
+        // Another way then has more than its own.
+        self.least_use(|held| self.on_way_of(held.guest) > held.guest.own())
+    }
+
+    fn on_way_of(&self, guest: Guest) -> usize {
+        self.held.values().filter(|held| held.guest.shares_places_with(guest)).count()
     }
 
     /// The connection of the least use among some: administrators' last, of others one of whoever has most.
@@ -187,7 +199,7 @@ mod tests {
     async fn the_idlest_that_has_not_asked_leaves_first() {
         let places = Arc::new(Places::default());
         let mut held = Vec::new();
-        for _ in 0..LOOPBACK_MAX {
+        for _ in 0..ALL_MAX {
             held.push(places.enter(Guest::Loopback));
             advance(Duration::from_millis(10)).await;
         }
@@ -197,19 +209,22 @@ mod tests {
         for (number, place) in held.iter().enumerate() {
             assert_eq!(is_lost(place).await, number == 2, "{number}");
         }
-        assert_eq!(places.lock().held.len(), LOOPBACK_MAX);
+        assert_eq!(places.lock().held.len(), ALL_MAX);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_ways_have_places_of_their_own() {
+    #[tokio::test]
+    async fn each_way_can_always_have_its_own_places() {
         let places = Arc::new(Places::default());
         let mut held: Vec<Place> = Vec::new();
-        for guest in [Guest::Loopback, Guest::Tls, ROOT] {
-            held.extend((0..guest.limit()).map(|_| places.enter(guest)));
+        held.extend((0..1000).map(|_| places.enter(Guest::Loopback)));
+        for guest in [Guest::Tls, ROOT] {
+            held.extend((0..guest.own()).map(|_| places.enter(guest)));
         }
-        assert_eq!(held.len(), 64);
-        for place in &held {
-            assert!(!is_lost(place).await);
+        held.extend((0..1000).map(|_| places.enter(Guest::Loopback)));
+        let table = places.lock();
+        assert_eq!(table.held.len(), ALL_MAX);
+        for guest in [Guest::Loopback, Guest::Tls, ROOT] {
+            assert_eq!(table.on_way_of(guest), guest.own());
         }
     }
 
@@ -226,10 +241,12 @@ mod tests {
             assert!(!is_lost(place).await);
         }
         assert!(is_lost(&first[0]).await);
-        let _roots: Vec<Place> = (0..UNIX_MAX - 1).map(|_| places.enter(ROOT)).collect();
+        let _crowd: Vec<Place> = (0..ALL_MAX).map(|_| places.enter(Guest::Loopback)).collect();
+        let _roots: Vec<Place> = (0..UNIX_OWN - 1).map(|_| places.enter(ROOT)).collect();
         assert!(!is_lost(&root).await);
-        let _late = places.enter(user(3));
-        assert!(is_lost(&root).await, "where all places are root's, one of them is given away");
+        for place in &second {
+            assert!(is_lost(place).await, "users make room for root");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,8 +24,9 @@ fn refuse(unused: &NoConnection, command: &str) -> Result<(), Failure> {
     if !unused.is_given() {
         return Ok(());
     }
-    let message =
-        format!("`{command}` asks no daemon and keeps no state: leave out --api, --state-dir and what goes with them");
+    let message = format!(
+        "`{command}` asks no daemon and keeps no state: leave out --api and --state-dir, and what goes with them"
+    );
     Err(Failure { status: USAGE, message, hint: None })
 }
 

@@ -10,7 +10,7 @@ const HOSTILE: [&str; 9] = [
     "\"><img src=x onerror=alert(1)>",
     "javascript:alert(1)//https://kvm-1",
     "\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m",
-    "kvm-1\n2026-11-23T10:00:00Z ERROR forged\r\nX-Evil: 1",
+    "kvm-1\n1999-11-23T10:00:00Z ERROR forged\r\nX-Evil: 1",
     "\u{202e}1-mvk\u{202c}\u{200b}\u{feff}",
     "=HYPERLINK(\"https://evil.example\",\"kvm-1\")",
     "$(touch /run/hosts/owned)`id`;'\"\\",
@@ -108,11 +108,11 @@ fn a13_hostile_text_reaches_no_terminal_and_forges_no_log_line() {
                 let is_data = command.ends_with("json");
                 let dangerous = said.chars().find(|each| is_dangerous(*each) && (!is_data || *each < '\u{7f}'));
                 assert_eq!(dangerous, None, "{command}: {said:?}");
-                assert!(!said.lines().any(|line| line.starts_with("2026-11-23T10:00:00Z ERROR")), "{command}: {said}");
+                assert!(!said.lines().any(|line| line.starts_with("1999-11-23T10:00:00Z ERROR")), "{command}: {said}");
             }
             let log = daemon.log();
             assert!(!log.chars().any(is_dangerous), "{log:?}");
-            assert!(!log.lines().any(|line| line.starts_with("2026-11-23T10") || line.starts_with("X-Evil")), "{log}");
+            assert!(!log.lines().any(|line| line.starts_with("1999") || line.starts_with("X-Evil")), "{log}");
             assert!(!std::path::Path::new("/run/hosts/owned").exists());
         }
     });
