@@ -78,7 +78,7 @@ fn rows(directory: &Path, bytes: &[u8]) {
         first_seen: number,
         last_seen: number,
         state_since: number,
-        facts: [(text(7), text(8))].into(),
+        facts: serde_json::json!({ text(7): text(8) }).to_string(),
         interface: Some(text(9)),
     };
     let remote = StoredRemote {
