@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kimchi_peers::{Event, EventsError};
 
+use crate::daemon::trust::SeenClone;
 use crate::daemon::{Daemon, Sources};
 
 /// How often the times of hearing go to the store, where they change without an event.
@@ -21,6 +22,9 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
                 Ok(Event::Peer { change, cause, peer }) => {
                     let keep = daemon.registry().apply(change, cause, *peer);
                     daemon.keep(keep);
+                }
+                Ok(Event::SelfCloned { address, name }) => {
+                    *daemon.seen_clone() = Some(SeenClone::now(format!("{name} at {address}")));
                 }
                 Ok(_) => {}
                 Err(EventsError::Missed(count)) => {

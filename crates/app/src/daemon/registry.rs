@@ -80,6 +80,8 @@ impl Registry {
         let before = self.locals.get(&key);
         // A peer that the last run saw up and this one hears was up all the time, as far as anybody knows.
         let confirmed = peer.state == State::Up && before.is_some_and(|row| persist::was_up(&row.peer));
+        // Its history begins where it is known to be there to stay.
+        let kept_first = peer.is_proven() && peer.state == State::Up && before.is_some_and(|row| !row.peer.is_proven());
         let state_since = match before {
             Some(row) if confirmed || row.peer.state == peer.state => row.state_since,
             Some(_) | None => now,
@@ -94,18 +96,38 @@ impl Registry {
         };
         let event = change.as_str();
         self.announce(event, Some(cause.as_str()), present::local(&row));
+        let is_kept = row.peer.is_proven();
         let mut keep = Vec::with_capacity(2);
-        if !confirmed {
+        if is_kept && !confirmed {
+            let event = if kept_first { Change::Up.as_str() } else { event };
             keep.push(history(now, &row, event, cause));
         }
         if change == Change::Removed {
             self.locals.remove(&key);
-            keep.push(Keep::ForgetPeer(key.to_string()));
+            keep.extend(is_kept.then(|| Keep::ForgetPeer(key.to_string())));
         } else {
-            keep.push(Keep::Peer(Box::new(persist::stored(&row))));
+            keep.extend(is_kept.then(|| Keep::Peer(Box::new(persist::stored(&row)))));
             self.locals.insert(key, row);
         }
         keep
+    }
+
+    /// Takes over what a command changed without an event: who holds a name.
+    pub(crate) fn settle(&mut self, peers: Vec<Peer>) -> Vec<Keep> {
+        let mut keep = Vec::new();
+        for peer in peers {
+            let Some(row) = self.locals.get_mut(&peer.key).filter(|row| row.peer.holds_name != peer.holds_name) else {
+                continue;
+            };
+            row.peer = peer;
+            keep.extend(row.peer.is_proven().then(|| Keep::Peer(Box::new(persist::stored(row)))));
+        }
+        keep
+    }
+
+    /// All local peers.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &LocalRow> {
+        self.locals.values()
     }
 
     /// Takes over when peers were heard last, and tells which rows that changed.
@@ -118,7 +140,7 @@ impl Registry {
             if row.peer.last_heard != Some(at) {
                 row.peer.last_heard = Some(at);
                 row.last_seen = Some(last_seen);
-                changed.push(persist::stored(row));
+                changed.extend(row.peer.is_proven().then(|| persist::stored(row)));
             }
         }
         changed

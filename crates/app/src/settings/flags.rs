@@ -29,6 +29,7 @@ impl Flags {
             (Key::HttpsPort, number(run.https_port)),
             (Key::StateDir, connection.state_dir.clone().map(Raw::Path)),
             (Key::Api, list(&connection.api)),
+            (Key::Trust, run.trust.clone().map(Raw::One)),
             (Key::Log, run.log.clone().map(Raw::One)),
         ];
         let given = given.into_iter().filter_map(|(key, raw)| {

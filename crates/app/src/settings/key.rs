@@ -32,6 +32,8 @@ pub(crate) enum Key {
     ApiGroup,
     /// Further values of the `Host` header that the API answers.
     AllowedHosts,
+    /// Whom this host lists.
+    Trust,
     /// What is logged.
     Log,
 }
@@ -81,11 +83,12 @@ const HYPERVISOR: &str = "1 to 64 letters, digits and . _ - + ~ /";
 const STATE_DIR: &str = "a directory, in the file with its whole path";
 const API: &str = "an address such as 127.0.0.1:8132, [::1]:8132, localhost:8132 or unix:/path";
 const API_GROUP: &str = "the name of a group: at most 64 visible characters without /, : and commas";
+const TRUST: &str = "mark, require-signed or require-group";
 const ALLOWED_HOST: &str = "a host name or an IP address, without a port";
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Name,
         Self::Interfaces,
         Self::Ipv6,
@@ -99,6 +102,7 @@ impl Key {
         Self::Api,
         Self::ApiGroup,
         Self::AllowedHosts,
+        Self::Trust,
         Self::Log,
     ];
 
@@ -122,6 +126,7 @@ impl Key {
             Self::Api => row("api", "KIMCHI_PEERS_API", List, API).flag("--api"),
             Self::ApiGroup => row("api_group", "KIMCHI_PEERS_API_GROUP", Text, API_GROUP),
             Self::AllowedHosts => row("allowed_hosts", "KIMCHI_PEERS_ALLOWED_HOSTS", List, ALLOWED_HOST).reloadable(),
+            Self::Trust => row("trust", "KIMCHI_PEERS_TRUST", Text, TRUST).flag("--trust").reloadable(),
             Self::Log => {
                 row("log", "KIMCHI_PEERS_LOG", Text, "error, warn, info, debug or trace").flag("--log").reloadable()
             }

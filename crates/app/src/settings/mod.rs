@@ -24,6 +24,7 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use kimchi_peers::Mode;
 use serde_json::{Value, json};
 
 pub(crate) use address::ApiAddress;
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     /// Further hosts, in lower case and without a port, that the `Host` header of a request may name, for a reverse
     /// proxy. Each one more is one more name that a web page may use for our API. Default: none.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Whom this host lists. Default: everybody.
+    pub(crate) trust: Mode,
     /// What is logged. Default: info.
     pub(crate) log: LogLevel,
 }
@@ -98,6 +101,7 @@ impl Default for Settings {
             api_optional_socket: None,
             api_group: None,
             allowed_hosts: Vec::new(),
+            trust: Mode::Mark,
             log: LogLevel::Info,
         }
     }
@@ -121,6 +125,7 @@ impl Settings {
             Key::Api => self.api = value::api(given)?,
             Key::ApiGroup => self.api_group = value::optional(raw, value::group_name)?,
             Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
+            Key::Trust => self.trust = value::one(raw, |text| text.parse().ok())?,
             Key::Log => self.log = value::one(raw, value::log)?,
         }
         Ok(())
@@ -154,6 +159,7 @@ impl Settings {
             Key::Api => Value::from(self.api_texts("")),
             Key::ApiGroup => json!(self.api_group),
             Key::AllowedHosts => json!(self.allowed_hosts),
+            Key::Trust => json!(self.trust.as_str()),
             Key::Log => json!(self.log.as_str()),
         }
     }

@@ -31,6 +31,8 @@ fn peer(number: u64) -> StoredPeer {
         state_since: 1_700_000_000_000,
         facts: BTreeMap::from([("cpu".to_owned(), "8".to_owned()), ("ü".to_owned(), "\"'\\".to_owned())]),
         interface: Some("br0".to_owned()),
+        trust: "pinned".to_owned(),
+        holds_name: true,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::settings::{ApiAddress, Ipv6Mode, LogLevel};
 const FILE: &str = "kimchi-peers.toml";
 
 /// A key as the file and the environment write it, and the value that is then shown.
-const WRITTEN: [(Key, &str, &str, &str); 14] = [
+const WRITTEN: [(Key, &str, &str, &str); 15] = [
     (Key::Name, "\"KVM-2.example\"", "KVM-2.example", "kvm-2.example"),
     (Key::Interfaces, "[\"br0\", \"br1\", \"br0\"]", "br0, br1,,br0", "br0, br1"),
     (Key::Ipv6, "\"always\"", "always", "always"),
@@ -23,6 +23,7 @@ const WRITTEN: [(Key, &str, &str, &str); 14] = [
     (Key::Api, "[\"unix:/run/a\", \"localhost:1\"]", "unix:/run/a,localhost:1", "unix:/run/a, 127.0.0.1:1"),
     (Key::ApiGroup, "\"kimchi\"", "kimchi", "kimchi"),
     (Key::AllowedHosts, "[\"Peers.Example\", \"::1\"]", "Peers.Example,[::1]", "peers.example, ::1"),
+    (Key::Trust, "\"require-group\"", "require-group", "require-group"),
     (Key::Log, "\"debug\"", "debug", "debug"),
 ];
 
@@ -43,6 +44,7 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Port | Key::HttpPort | Key::HttpsPort => "9",
             Key::Group => "\"224.0.0.9\"",
             Key::Ipv6 => "\"never\"",
+            Key::Trust => "\"require-signed\"",
             Key::Log => "\"warn\"",
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
@@ -62,6 +64,7 @@ fn each_flag_goes_before_environment_and_file() {
         run.interface = vec!["eth0".to_owned(), "eth1".to_owned()];
         run.group = Some(Ipv4Addr::new(239, 9, 9, 9));
         (run.port, run.http_port, run.https_port) = (Some(1), Some(2), Some(3));
+        run.trust = Some("require-signed".to_owned());
         run.log = Some("trace".to_owned());
         connection.api = vec!["[::1]:8132".to_owned()];
         connection.state_dir = Some("state".into());
@@ -80,6 +83,7 @@ fn each_flag_goes_before_environment_and_file() {
         (Key::HttpsPort, "3"),
         (Key::StateDir, "state"),
         (Key::Api, "[::1]:8132"),
+        (Key::Trust, "require-signed"),
         (Key::Log, "trace"),
     ];
     for (key, value) in values {
