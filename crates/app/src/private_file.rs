@@ -1,8 +1,8 @@
 //! Files of the state directory that only their owner may read: written whole or not at all, refused where they are too open.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -57,6 +57,10 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), PrivateFileError> {
 fn store(path: &Path, text: &str) -> io::Result<()> {
     let directory =
         path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if !directory.exists() {
+        // A host can get its keys before the daemon's first start.
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".new");
     let partial = PathBuf::from(partial);
