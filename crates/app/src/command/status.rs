@@ -228,7 +228,7 @@ Trust
   rows           13 (1 unsigned, 12 verified)
   group keys     AAECAwQFBgc (in use)
   require-group  nobody would vanish
-  require-signed  would lose old-1
+  require-signed would lose old-1
   not kept yet   1 (1 base)
 
 Interfaces

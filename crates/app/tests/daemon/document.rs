@@ -101,7 +101,10 @@ fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {
         let request = daemon.authorized("POST", &format!("/v1/peers/{id}/trust"));
         assert_eq!(conformance.ask("/v1/peers/{id}/trust", "post", &request).status, status, "{id}");
     }
-    assert_eq!(conformance.ask("/v1/keys", "get", &daemon.http("GET", "/v1/keys")).json()["keys"], serde_json::json!([]));
+    assert_eq!(
+        conformance.ask("/v1/keys", "get", &daemon.http("GET", "/v1/keys")).json()["keys"],
+        serde_json::json!([])
+    );
     assert_eq!(conformance.ask("/v1/keys/reload", "post", &daemon.http("POST", "/v1/keys/reload")).status, 401);
     assert_eq!(conformance.ask("/v1/keys/reload", "post", &daemon.authorized("POST", "/v1/keys/reload")).status, 200);
     for (id, status) in [("AAAAAAAAAAA", 404), ("no-id", 400)] {
