@@ -80,6 +80,8 @@ fn rows(directory: &Path, bytes: &[u8]) {
         state_since: number,
         facts: serde_json::json!({ text(7): text(8) }).to_string(),
         interface: Some(text(9)),
+        trust: text(10),
+        holds_name: number % 2 == 1,
     };
     let remote = StoredRemote {
         key: text(0),

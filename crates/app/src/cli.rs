@@ -1,11 +1,18 @@
 //! The command line: definitions only. The man pages and completions are made from them.
 
+mod trust;
+
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use trust::{
+    KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments, ResetIdentityArguments,
+    TrustArguments,
+};
 
 /// Finds the other hosts of the network and keeps a list of them.
 #[derive(Debug, Parser)]
@@ -107,6 +114,16 @@ pub(crate) enum Command {
     Add(AddArguments),
     /// Forget a host that was added, or one that is down
     Remove(RemoveArguments),
+    /// Give a name to the host that bears it with its present key, after a conflict
+    Trust(TrustArguments),
+    /// Forget a host that is down, with the key that its name belonged to
+    Forget(RemoveArguments),
+    /// The keys by which this host and its group are known
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Make this host a new one: for a copy of another host
+    #[command(after_help = trust::RESET_EXPLANATION)]
+    ResetIdentity(ResetIdentityArguments),
     /// Show how the daemon is doing
     Status(StatusArguments),
     /// Print a link that signs a browser in, once
@@ -170,6 +187,9 @@ pub(crate) struct RunArguments {
     /// The private key of that certificate, PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Whom to list: mark (everybody, marked), require-signed or require-group [default: mark]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) trust: Option<String>,
     /// What to log on stderr: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,

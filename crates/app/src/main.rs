@@ -6,8 +6,11 @@ mod client;
 mod command;
 mod daemon;
 mod failure;
+mod keys;
 mod logging;
+mod machine;
 mod output;
+mod private_file;
 mod settings;
 mod store;
 mod view;
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, ConfigCommand};
+use crate::cli::{Cli, Command, ConfigCommand, KeyCommand};
 use crate::failure::Failure;
 
 /// Threads that may block at once, beside the store's own: a slow disk or resolver must not make many.
@@ -56,6 +59,14 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Watch(arguments) => command::watch::run(arguments, connection).await,
         Command::Add(arguments) => command::add::run(arguments, connection).await,
         Command::Remove(arguments) => command::remove::run(arguments, connection).await,
+        Command::Trust(arguments) => command::trust::trust(arguments, connection).await,
+        Command::Forget(arguments) => command::trust::forget(arguments, connection).await,
+        Command::Key(KeyCommand::Show(arguments)) => command::key::show(arguments, connection).await,
+        Command::Key(KeyCommand::Generate(arguments)) => command::key::generate(arguments),
+        Command::Key(KeyCommand::Install(arguments)) => command::key::install(arguments, connection).await,
+        Command::Key(KeyCommand::Use(arguments)) => command::key::make_primary(arguments, connection).await,
+        Command::Key(KeyCommand::Remove(arguments)) => command::key::remove(arguments, connection).await,
+        Command::ResetIdentity(arguments) => command::reset_identity::run(arguments, connection),
         Command::Status(arguments) => command::status::run(arguments, connection).await,
         Command::Open => command::open::run(connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,

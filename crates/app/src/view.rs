@@ -20,7 +20,7 @@ pub(crate) struct PeerView {
     /// Not known of a remote peer: only where its HTTPS answers was given.
     pub(crate) http_port: Option<u16>,
     pub(crate) https_port: u16,
-    /// Where its console answers.
+    /// Where its console answers; empty where the row is in conflict.
     pub(crate) url: String,
     pub(crate) origin: Origin,
     pub(crate) state: PeerState,
@@ -86,7 +86,11 @@ impl PeerState {
 pub(crate) enum Trust {
     /// Anybody on the link could have said it.
     Unsigned,
-    /// Another host claims the same name or identity.
+    /// Signed by the key that the host had when it was heard first.
+    Pinned,
+    /// Signed, and by a member of this host's group.
+    Verified,
+    /// Another host has a better claim to its name, address or identity: its link is not to be followed.
     Conflict,
 }
 
@@ -94,6 +98,8 @@ impl Trust {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Unsigned => "unsigned",
+            Self::Pinned => "pinned",
+            Self::Verified => "verified",
             Self::Conflict => "conflict",
         }
     }
@@ -225,6 +231,8 @@ pub(crate) struct StatusView {
     pub(crate) interfaces: Vec<InterfaceView>,
     pub(crate) datagrams: DatagramsView,
     pub(crate) store: StoreView,
+    #[serde(default)]
+    pub(crate) trust: TrustView,
 }
 
 /// A link that discovery uses.
@@ -258,6 +266,9 @@ pub(crate) struct DatagramsView {
     pub(crate) sent_bytes: u64,
     /// By cause.
     pub(crate) dropped: BTreeMap<String, u64>,
+    /// Signatures that were verified, right or wrong.
+    #[serde(default)]
+    pub(crate) verified: u64,
     /// Own datagrams heard back.
     pub(crate) own: u64,
     /// Dropped by the kernel for want of room.
@@ -265,6 +276,40 @@ pub(crate) struct DatagramsView {
     pub(crate) send_errors: u64,
     /// Answered by ICMP port unreachable: a kernel without a program.
     pub(crate) unreachable: u64,
+}
+
+/// Whom this host lists and what the rows proved.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct TrustView {
+    /// `mark`, `require-signed` or `require-group`.
+    pub(crate) mode: String,
+    /// Local rows by what they proved: `unsigned`, `pinned`, `verified`, `conflict`.
+    pub(crate) peers: BTreeMap<String, u64>,
+    /// By mode, the names of the peers that are there and would not be listed in it.
+    pub(crate) would_vanish: BTreeMap<String, Vec<String>>,
+    /// The ids of the group keys, the one in use first.
+    pub(crate) group_keys: Vec<String>,
+    /// Rows that did not prove yet that they are there to stay, and that nothing is kept of: `extended` and `base`.
+    pub(crate) unproven: BTreeMap<String, u64>,
+}
+
+/// The group keys of this host; the answer of `GET /v1/keys`. No key is ever in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeysView {
+    /// The file they are in.
+    pub(crate) file: String,
+    pub(crate) keys: Vec<KeyView>,
+}
+
+/// One group key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyView {
+    /// Its public name.
+    pub(crate) id: String,
+    /// Whether this host proves by it that it is a member.
+    pub(crate) primary: bool,
+    /// The names of the peers that are there and prove by it that they are members.
+    pub(crate) peers: Vec<String>,
 }
 
 /// The store.

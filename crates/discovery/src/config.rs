@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kimchi_peers_proto::{
-    Config as EngineConfig, Facts, GROUP_V4, GROUP_V6, Identity, InvalidHostName, KnownPeer, PORT, Profile,
+    Config as EngineConfig, Facts, GROUP_V4, GROUP_V6, HostSecret, Identity, InvalidHostName, Keyring, KnownPeer, Mode,
+    PORT, Profile,
 };
 
 use crate::identity::{HostKey, HostKeyError};
@@ -15,6 +16,12 @@ use crate::interfaces::Ipv6;
 pub struct Config {
     /// Who this host is. The epoch must grow with every start: keep it, or use the wall clock in seconds.
     pub identity: Identity,
+    /// What this host signs with: the secret half of its identity.
+    pub secret: HostSecret,
+    /// The keys of the group that this host is in; none, the default, for a host of no group.
+    pub keyring: Keyring,
+    /// Whom this host lists. Default: everybody.
+    pub mode: Mode,
     /// What this host tells of itself.
     pub profile: Profile,
     /// The only interfaces to use, by name. Empty: all that are up and lead out of the host.
@@ -66,6 +73,9 @@ impl Config {
         let profile = Profile { name: name.parse()?, http_port: 8000, https_port: 8001, facts: Facts::default() };
         Ok(Self {
             identity,
+            secret: key.secret().clone(),
+            keyring: Keyring::default(),
+            mode: Mode::default(),
             profile,
             interfaces: Vec::new(),
             ipv6: Ipv6::default(),
@@ -84,6 +94,7 @@ impl Config {
             group_v6: self.group_v6,
             port: self.port,
             observer: self.observer,
+            mode: self.mode,
             ..EngineConfig::default()
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, Instant, Node, Peer, PeerKey, Profile};
+use kimchi_peers_proto::{Command, Instant, Keyring, Mode, Node, Peer, PeerKey, Profile};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -65,7 +65,8 @@ impl Discovery {
         };
         let listening = Listening { group_v4: config.group_v4, group_v6: config.group_v6, port: config.port, unicast };
         let selection = Selection { named: config.interfaces, ipv6: config.ipv6, address: config.address };
-        let node = Node::new(config.identity, config.profile, engine, fastrand::u64(..), config.known);
+        let node = Node::new(config.identity, config.profile, engine, fastrand::u64(..), config.known)
+            .sealed(config.secret, config.keyring);
         let driver = Driver::new(node, Sockets::new(listening), selection, requests, events.clone())?;
         Ok(Self { requests: request_sender, events, task: tokio::spawn(driver.run()).abort_handle() })
     }
@@ -137,6 +138,31 @@ impl Discovery {
     /// [`Ended`].
     pub async fn forget(&self, key: PeerKey) -> Result<(), Ended> {
         self.tell(Request::Command(Command::Forget(key))).await
+    }
+
+    /// Gives a name to the host that bears it with this key, whichever key the name had before. Does nothing for a row that is not
+    /// signed.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn trust(&self, key: PeerKey) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Trust(key))).await
+    }
+
+    /// Changes the group keys.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn set_keyring(&self, keyring: Keyring) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Keyring(keyring))).await
+    }
+
+    /// Changes whom this host lists. Who is not admitted any more leaves the list at once.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn set_mode(&self, mode: Mode) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Mode(mode))).await
     }
 
     /// Says goodbye on every link and ends; takes about 100 ms. Every later call answers [`Ended`].

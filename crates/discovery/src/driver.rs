@@ -273,6 +273,10 @@ impl Driver {
             unreachable: self.unreachable,
             hosts: self.node.hosts(),
             rows: self.node.table().len(),
+            unproven: self.node.table().unproven_count(false),
+            unproven_base: self.node.table().unproven_count(true),
+            mode: self.node.mode(),
+            group_keys: self.node.keyring().keys().map(|(id, _)| id).collect(),
             troubles: self.troubles.sentences(),
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use kimchi_peers_proto::PeerId;
+use kimchi_peers_proto::{HostSecret, PeerId};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use thiserror::Error;
@@ -16,9 +16,15 @@ const FORBIDDEN_MODE: u32 = 0o037;
 /// A key file is far shorter than this.
 const KEY_FILE_MAX: u64 = 4096;
 
-/// The Ed25519 key of this host. Its public half is the host's identity.
+/// Where the 32 secret bytes stand in the PKCS#8 document of an Ed25519 key (RFC 8410 section 7), behind what every such document
+/// begins with: the lengths, the version, the algorithm 1.3.101.112, and two octet strings one in the other.
+const SEED_AT: usize = 16;
+const ALGORITHM_AND_KEY: [u8; 11] = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// The Ed25519 key of this host. Its public half is the host's identity, and it signs whatever this host says.
+#[derive(Clone)]
 pub struct HostKey {
-    pair: Ed25519KeyPair,
+    secret: HostSecret,
 }
 
 /// Why there is no key.
@@ -63,8 +69,8 @@ impl HostKey {
 
     fn generate_document() -> Result<(Self, Vec<u8>), HostKeyError> {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| HostKeyError::Random)?;
-        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|_| HostKeyError::Random)?;
-        Ok((Self { pair }, document.as_ref().to_vec()))
+        let secret = secret_of(document.as_ref()).ok_or(HostKeyError::Random)?;
+        Ok((Self { secret }, document.as_ref().to_vec()))
     }
 
     /// The key in the file `path` (PKCS#8, RFC 5958). Makes one if there is no file, durably before it returns.
@@ -92,17 +98,50 @@ impl HostKey {
         }
         let mut document = Vec::new();
         file.take(KEY_FILE_MAX).read_to_end(&mut document).map_err(failed)?;
-        let pair =
-            Ed25519KeyPair::from_pkcs8(&document).map_err(|_| HostKeyError::Damaged { path: path.to_owned() })?;
-        Ok(Self { pair })
+        let secret = secret_of(&document).ok_or_else(|| HostKeyError::Damaged { path: path.to_owned() })?;
+        Ok(Self { secret })
+    }
+
+    /// A new key in the file `path`, durably before it returns, whatever key was there: this host is another peer from then on.
+    ///
+    /// # Errors
+    /// [`HostKeyError::Random`], [`HostKeyError::File`]; the old key is still there.
+    pub fn replace(path: &Path) -> Result<Self, HostKeyError> {
+        let (key, document) = Self::generate_document()?;
+        store(path, &document).map_err(|error| HostKeyError::File { path: path.to_owned(), error })?;
+        Ok(key)
+    }
+
+    /// The key in the file `path`; `None` if there is no file.
+    ///
+    /// # Errors
+    /// As [`HostKey::load_or_create`].
+    pub fn load_if_there(path: &Path) -> Result<Option<Self>, HostKeyError> {
+        match File::open(path) {
+            Ok(file) => Self::load(path, file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(HostKeyError::File { path: path.to_owned(), error }),
+        }
     }
 
     /// The identity: the public half.
     pub fn id(&self) -> PeerId {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(self.pair.public_key().as_ref());
-        PeerId::from_bytes(bytes)
+        self.secret.id()
     }
+
+    pub(crate) fn secret(&self) -> &HostSecret {
+        &self.secret
+    }
+}
+
+/// The secret of a PKCS#8 document that holds an Ed25519 key together with its public half, which must fit.
+fn secret_of(document: &[u8]) -> Option<HostSecret> {
+    // Ring reads the document strictly and gives the public half, but never the secret one.
+    let pair = Ed25519KeyPair::from_pkcs8(document).ok()?;
+    let (head, rest) = document.split_at_checked(SEED_AT)?;
+    let secret = HostSecret::from_bytes(rest.first_chunk()?);
+    let fits = head.ends_with(&ALGORITHM_AND_KEY) && secret.id().as_bytes() == pair.public_key().as_ref();
+    fits.then_some(secret)
 }
 
 impl fmt::Debug for HostKey {
@@ -140,6 +179,26 @@ mod tests {
         assert_eq!(HostKey::load_or_create(&path).unwrap().id(), first.id());
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_ne!(HostKey::generate().unwrap().id(), first.id());
+        assert_eq!(HostKey::load_if_there(&path).unwrap().map(|key| key.id()), Some(first.id()));
+        let other = HostKey::replace(&path).unwrap();
+        assert_ne!(other.id(), first.id());
+        assert_eq!(HostKey::load_or_create(&path).unwrap().id(), other.id());
+        std::fs::remove_file(&path).unwrap();
+        assert!(HostKey::load_if_there(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_secret_in_a_document_is_the_one_of_its_public_half() {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
+        assert_eq!(secret_of(document.as_ref()).unwrap().id().as_bytes(), pair.public_key().as_ref());
+        for place in 0..document.as_ref().len() {
+            let mut other = document.as_ref().to_vec();
+            other[place] ^= 1;
+            // Whatever is different, it is no key, and never another one.
+            assert!(secret_of(&other).is_none(), "byte {place}");
+            assert!(secret_of(&document.as_ref()[..place]).is_none(), "{place} bytes");
+        }
     }
 
     #[test]

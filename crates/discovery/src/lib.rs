@@ -31,6 +31,20 @@
 //! # }
 //! ```
 //!
+//! Whatever a host says is signed by its key, and a name belongs to the first key that was heard under it: [`Peer::trust`] tells
+//! what a row proved, [`Peer::is_disputed`] whether its link is not to be followed. Hosts that share a [`GroupKey`] tell members
+//! from strangers, and [`Mode`] says whether strangers are listed at all:
+//!
+//! ```no_run
+//! # fn group(mut config: kimchi_peers::Config, text: &str) -> Result<kimchi_peers::Config, Box<dyn std::error::Error>> {
+//! use kimchi_peers::Mode;
+//!
+//! config.keyring.add(text.trim().parse()?)?;
+//! config.mode = Mode::RequireGroup;
+//! # Ok(config)
+//! # }
+//! ```
+//!
 //! The engine inside is [`kimchi_peers_proto`], which has no I/O; this crate adds the sockets, the watch on the
 //! interfaces, the clock, and [`remote`]: the health of peers in other networks that were added by hand.
 
@@ -60,6 +74,8 @@ pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    Cause, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_V4, GROUP_V6, HostName, Identity, Instant,
-    InvalidFact, InvalidHostName, Kind, KnownPeer, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach, Reason, State,
+    Cause, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId,
+    GroupKey, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName,
+    InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Mode, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach,
+    Reason, State, Trust,
 };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use kimchi_peers_proto::{Counters, Identity, Instant, Profile};
+use kimchi_peers_proto::{Counters, GroupId, Identity, Instant, Mode, Profile};
 
 use crate::interfaces::InterfaceChoice;
 
@@ -30,6 +30,14 @@ pub struct Status {
     pub hosts: usize,
     /// Rows of the peer table, dead ones included.
     pub rows: usize,
+    /// Extended rows that are listed without proof that their hosts are there to stay: keep none of them.
+    pub unproven: usize,
+    /// The same of base peers.
+    pub unproven_base: usize,
+    /// Whom this host lists.
+    pub mode: Mode,
+    /// The names of the group keys, the one in use first.
+    pub group_keys: Vec<GroupId>,
     /// What does not work, each in one sentence; empty when all is well.
     pub troubles: Vec<String>,
 }

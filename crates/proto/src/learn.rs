@@ -158,6 +158,7 @@ impl Node {
         self.refresh_digest(now, key);
         let first_check = self.first_check(key, now);
         self.table.schedule(key, first_check);
+        self.give_name(key);
         self.emit_peer(key, Change::Up, cause);
         if returns {
             self.count_return(now, key);

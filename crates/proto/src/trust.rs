@@ -138,6 +138,19 @@ impl Node {
         self.review_name(&name);
     }
 
+    /// Gives a name that nobody holds to a row that comes up with it, before anybody is told of the row: what is kept of it then
+    /// is all there is to keep.
+    pub(crate) fn give_name(&mut self, key: &PeerKey) {
+        let Some(name) =
+            self.table.get(key).filter(|peer| !peer.holds_name && is_holder(peer)).map(|peer| peer.name.clone())
+        else {
+            return;
+        };
+        if self.is_sealed() && !self.is_me(&name) {
+            self.holder_of(&name);
+        }
+    }
+
     /// The row that holds `name`; gives the name to one if nobody holds it yet.
     pub(crate) fn holder_of(&mut self, name: &HostName) -> Option<PeerKey> {
         let held = self.table.named(name).find(|peer| peer.holds_name);

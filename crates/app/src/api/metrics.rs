@@ -42,6 +42,7 @@ impl prometheus_client::collector::Collector for Collector {
         let single = [
             ("datagrams_own", "Own datagrams heard back", datagrams.own),
             ("datagrams_kernel_dropped", "Datagrams the kernel dropped for want of room", datagrams.kernel_dropped),
+            ("signatures_verified", "Signatures that were verified, right or wrong", datagrams.verified),
             ("send_errors", "Datagrams that could not be sent", datagrams.send_errors),
             ("datagrams_unreachable", "Datagrams answered by ICMP port unreachable", datagrams.unreachable),
             ("sent_bytes", "Bytes of datagrams sent", datagrams.sent_bytes),
@@ -53,6 +54,10 @@ impl prometheus_client::collector::Collector for Collector {
             counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
         }
         peers(&mut encoder, &view.peers)?;
+        let of_trust = &view.trust;
+        gauges(&mut encoder, "peers_by_trust", "Local peers by what they proved", "trust", &of_trust.peers)?;
+        let help = "Rows that are not known yet to be there to stay";
+        gauges(&mut encoder, "peers_unproven", help, "kind", &of_trust.unproven)?;
         links(&mut encoder, &view.links)?;
         let gauges = [
             ("links", "Links in use", view.links.len() as u64),
@@ -78,6 +83,21 @@ fn counters(
     let mut family = encoder.encode_descriptor(name, help, None, ConstCounter::new(0_u64).metric_type())?;
     for (key, value) in values {
         ConstCounter::new(*value).encode(family.encode_family(&[(label, key.as_str())])?)?;
+    }
+    Ok(())
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: &BTreeMap<String, u64>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, ConstGauge::new(0_i64).metric_type())?;
+    for (key, value) in values {
+        let gauge = ConstGauge::new(i64::try_from(*value).unwrap_or(i64::MAX));
+        gauge.encode(family.encode_family(&[(label, key.as_str())])?)?;
     }
     Ok(())
 }

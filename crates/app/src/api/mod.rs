@@ -15,6 +15,7 @@ pub(crate) mod session;
 mod status;
 mod tls;
 mod watched;
+mod trust;
 
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::api::error::ApiError;
 use crate::daemon::Daemon;
@@ -39,12 +40,17 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 14] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 19] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
         ("/v1/peers", &["get", "post"], get(peers::list).post(peers::add)),
         ("/v1/peers/{id}", &["get", "delete"], get(peers::show).delete(peers::remove)),
+        ("/v1/peers/{id}/trust", &["post"], post(trust::trust)),
+        ("/v1/keys", &["get"], get(trust::keys)),
+        ("/v1/keys/reload", &["post"], post(trust::reload)),
+        ("/v1/keys/{id}", &["delete"], delete(trust::remove)),
+        ("/v1/keys/{id}/use", &["post"], post(trust::make_primary)),
         ("/v1/search", &["post"], post(peers::search)),
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),

@@ -137,7 +137,7 @@ pub(crate) async fn show(
 }
 
 /// The id of the path, unless its bytes are no text.
-fn readable(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+pub(crate) fn readable(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
     let Path(id) = id.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
     Ok(id)
 }

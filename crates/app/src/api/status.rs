@@ -45,6 +45,7 @@ pub(crate) async fn status(State(daemon): State<Arc<Daemon>>) -> Result<Json<Sta
         links: status.links.iter().map(link).collect(),
         interfaces: status.interfaces.iter().map(interface).collect(),
         store: store(&daemon),
+        trust: daemon.trust_view(&status),
         datagrams: datagrams(status),
     }))
 }
@@ -108,6 +109,7 @@ fn datagrams(status: Status) -> DatagramsView {
         sent: by_kind(counters.sent),
         sent_bytes: counters.sent_bytes,
         dropped: counters.dropped.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
+        verified: counters.verified,
         own: counters.own,
         kernel_dropped: status.kernel_drops,
         send_errors: status.send_errors,

@@ -21,18 +21,19 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, Response, StatusCode, header};
+use kimchi_peers::GroupId;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
-use crate::view::{AddRequest, CodeView, ErrorView, PeerDetail, PeerView, SelfView, StatusView};
+use crate::view::{AddRequest, CodeView, ErrorView, KeysView, PeerDetail, PeerView, SelfView, StatusView};
 
 pub(crate) use address::ApiAddress;
 pub(crate) use belief::Belief;
 pub(crate) use error::{ClientError, Credential};
 pub(crate) use events::{Followed, Follower};
 pub(crate) use known::Known;
-pub(crate) use resolve::{resolve, resolve_beginning, resolve_whole};
+pub(crate) use resolve::{resolve, resolve_among, resolve_beginning, resolve_whole};
 pub(crate) use token::{Token, state_directory};
 
 /// How long an answer may take.
@@ -78,15 +79,19 @@ impl Asking {
     }
 }
 
+/// Where the daemon of this host would have its state; with a configuration that is wrong or not readable, the usual place.
+pub(crate) fn usual_state_directory(connection: &Connection) -> PathBuf {
+    let is_root = nix::unistd::geteuid().is_root();
+    let configured = Settings::load(&RunArguments::default(), connection).map(|loaded| loaded.settings.state_dir);
+    configured
+        .unwrap_or_else(|_| state_directory(connection.state_dir.as_ref(), is_root, |name| std::env::var_os(name)))
+}
+
 impl Client {
     /// Finds out where the daemon is to be; whether it is there shows with the first question.
     pub(crate) fn find(connection: &Connection) -> Result<Self, ClientError> {
         let variable = |name: &str| std::env::var_os(name);
-        let is_root = nix::unistd::geteuid().is_root();
-        // Where the daemon of this host would have it; with a configuration that is wrong or not readable, the usual place.
-        let configured = Settings::load(&RunArguments::default(), connection).map(|loaded| loaded.settings.state_dir);
-        let directory =
-            configured.unwrap_or_else(|_| state_directory(connection.state_dir.as_ref(), is_root, variable));
+        let directory = usual_state_directory(connection);
         let addresses = ApiAddress::candidates(connection, variable)?;
         let named = connection.token_file.clone();
         let named = named.or_else(|| variable(TOKEN_FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from));
@@ -132,6 +137,34 @@ impl Client {
     pub(crate) async fn sign_in_code(&self) -> Result<CodeView, ClientError> {
         let (address, bytes) = self.change(Question::new(Method::POST, "/v1/session/code")).await?;
         parse(&address, &bytes)
+    }
+
+    /// Gives a name to the peer that bears it.
+    pub(crate) async fn trust(&self, id: &str) -> Result<(), ClientError> {
+        let path = format!("{}/trust", peer_path(id));
+        let asked = self.change(Question::new(Method::POST, &path)).await;
+        asked.map(drop).map_err(|error| not_found(error, id))
+    }
+
+    /// The ids of the group keys, and who uses them.
+    pub(crate) async fn keys(&self) -> Result<KeysView, ClientError> {
+        self.read("/v1/keys").await
+    }
+
+    /// Has the daemon read the group keys again.
+    pub(crate) async fn reload_keys(&self) -> Result<KeysView, ClientError> {
+        let (address, bytes) = self.change(Question::new(Method::POST, "/v1/keys/reload")).await?;
+        parse(&address, &bytes)
+    }
+
+    /// Has the daemon use a group key. Its id is a `GroupId`, of which every letter fits a path.
+    pub(crate) async fn use_key(&self, id: GroupId) -> Result<(), ClientError> {
+        self.change(Question::new(Method::POST, &format!("/v1/keys/{id}/use"))).await.map(drop)
+    }
+
+    /// Has the daemon take a group key away.
+    pub(crate) async fn remove_key(&self, id: GroupId) -> Result<(), ClientError> {
+        self.change(Question::new(Method::DELETE, &format!("/v1/keys/{id}"))).await.map(drop)
     }
 
     /// Has the daemon ask the network who is there.

@@ -47,6 +47,20 @@ pub(crate) fn resolve_whole<'a>(peers: &'a [PeerView], given: &str) -> Result<&'
     }
 }
 
+/// Finds the one peer that `given` means in full; of several the only one that `is_meant`.
+pub(crate) fn resolve_among<'a>(
+    peers: &'a [PeerView],
+    given: &str,
+    is_meant: impl Fn(&PeerView) -> bool,
+) -> Result<&'a PeerView, ClientError> {
+    let fitting = exact(peers, given)?;
+    let mut meant = fitting.iter().filter(|peer| is_meant(peer));
+    match (meant.next(), meant.next()) {
+        (Some(one), None) => Ok(one),
+        _ => resolve_whole(peers, given),
+    }
+}
+
 /// Whom the text means in full. An id goes before a name, and so on.
 fn exact<'a>(peers: &'a [PeerView], given: &str) -> Result<Vec<&'a PeerView>, ClientError> {
     let wanted = Wanted::new(given.trim());

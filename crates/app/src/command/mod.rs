@@ -4,14 +4,17 @@ pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod config_show;
 pub(crate) mod demo;
+pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod open;
 pub(crate) mod remove;
+pub(crate) mod reset_identity;
 pub(crate) mod run;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod trust;
 pub(crate) mod watch;
 
 use crate::cli::NoConnection;

@@ -173,6 +173,11 @@ async fn apply(daemon: &Daemon, settings: &Settings) {
         Err(error) => tracing::error!(%error, "the name stays as it was"),
     }
     let _ = daemon.discovery.set_interfaces(settings.interfaces.clone()).await;
+    let _ = daemon.discovery.set_mode(settings.trust).await;
+    match daemon.reload_keys().await {
+        Ok(keys) => tracing::info!(keys = keys.keys.len(), "group keys reloaded"),
+        Err(error) => tracing::error!(%error, "the group keys stay as they were"),
+    }
 }
 
 /// What a signal asks for.

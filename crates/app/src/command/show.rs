@@ -6,8 +6,10 @@ use std::time::SystemTime;
 use crate::cli::{Connection, ShowArguments, TextOrJson};
 use crate::client::{Client, ClientError, resolve, resolve_beginning};
 use crate::failure::{Failure, Stop, finish};
-use crate::output::{Cell, Page, Screen, Surface, Table, Tone, ago, plain, pretty, printable, state_tone, state_words};
-use crate::view::{HistoryView, PeerDetail, PeerView, Reach};
+use crate::output::{
+    Cell, Page, Screen, Surface, Table, Tone, ago, fingerprint, plain, pretty, printable, state_tone, state_words,
+};
+use crate::view::{HistoryView, Origin, PeerDetail, PeerView, Reach, Trust};
 
 /// Prints the peer.
 pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
@@ -75,7 +77,8 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     page.entry("ports", &format!("{http}{} HTTPS", peer.https_port));
     page.entry("id", &peer.id);
     page.entry("origin", peer.origin.as_str());
-    page.entry("trust", peer.trust.as_str());
+    page.entry("trust", trust_words(peer));
+    page.entry("fingerprint", &fingerprint(&peer.id).unwrap_or_default());
     page.entry("since", &dated(&peer.state_since, now));
     page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "not yet".to_owned(), |time| dated(time, now)));
     page.entry("first seen", &dated(&peer.first_seen, now));
@@ -88,6 +91,17 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     evidence(&mut page, detail, now);
     history(&mut page, detail);
     page.text()
+}
+
+/// What the row proved, and what that means.
+const fn trust_words(peer: &PeerView) -> &'static str {
+    match (peer.origin, peer.trust) {
+        (Origin::Remote, _) => "added by hand",
+        (Origin::Local, Trust::Unsigned) => "unsigned: anybody on the link could have said it",
+        (Origin::Local, Trust::Pinned) => "pinned: signed by the key that it had when it was heard first",
+        (Origin::Local, Trust::Verified) => "verified: signed, and by a member of this host's group",
+        (Origin::Local, Trust::Conflict) => "conflict: do not log in there before it is settled",
+    }
 }
 
 /// What a link that works one way means; nothing where both ways do.
@@ -192,7 +206,7 @@ kvm-1: down, said goodbye, conflict
   ports          8000 HTTP, 8001 HTTPS
   id             kvm-1@10.0.0.1
   origin         local
-  trust          conflict
+  trust          conflict: do not log in there before it is settled
   since          2026-11-23T10:00:00.000Z (5 min ago)
   last seen      2026-11-23T10:00:00.000Z (5 min ago)
   first seen     2026-11-23T10:00:00.000Z (5 min ago)

@@ -7,7 +7,7 @@ use crate::cli::{Connection, StatusArguments, TextOrJson};
 use crate::client::Client;
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Page, Screen, Surface, Tone, ago, natural, pretty};
-use crate::view::{DatagramsView, StatusView, StoreView};
+use crate::view::{DatagramsView, StatusView, StoreView, TrustView};
 
 /// Prints the status.
 pub(crate) async fn run(arguments: &StatusArguments, connection: &Connection) -> Result<(), Failure> {
@@ -38,6 +38,7 @@ fn page(status: &StatusView, surface: Surface, now: SystemTime) -> String {
     page.entry("api", &status.api.join(", "));
     page.entry("state", &status.state_dir);
     peers(&mut page, &status.peers);
+    trust(&mut page, &status.trust);
     interfaces(&mut page, status, now);
     datagrams(&mut page, &status.datagrams);
     store(&mut page, &status.store);
@@ -56,6 +57,30 @@ fn peers(page: &mut Page, peers: &BTreeMap<String, u64>) {
         page.line("none yet");
     }
     by_origin.iter().for_each(|(origin, counts)| page.entry(origin, &counts.join(", ")));
+}
+
+fn trust(page: &mut Page, trust: &TrustView) {
+    page.heading("Trust", Tone::Heading);
+    page.entry("mode", &trust.mode);
+    page.entry("rows", &tally(&trust.peers));
+    let keys: Vec<String> = trust
+        .group_keys
+        .iter()
+        .enumerate()
+        .map(|(index, id)| if index == 0 { format!("{id} (in use)") } else { id.clone() })
+        .collect();
+    page.entry("group keys", if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }.as_str());
+    for (mode, names) in &trust.would_vanish {
+        let whom = if names.is_empty() {
+            "nobody would vanish".to_owned()
+        } else {
+            format!("would lose {}", names.join(", "))
+        };
+        page.entry(mode, &whom);
+    }
+    if trust.unproven.values().any(|count| *count > 0) {
+        page.entry("not kept yet", &tally(&trust.unproven));
+    }
 }
 
 fn interfaces(page: &mut Page, status: &StatusView, now: SystemTime) {
@@ -164,10 +189,22 @@ pub(crate) mod tests {
                 sent: counts(&[("notify", 9)]),
                 sent_bytes: 20_480,
                 dropped: counts(&[("ttl", 3), ("stale", 0)]),
+                verified: 40,
                 own: 9,
                 kernel_dropped: 0,
                 send_errors: 0,
                 unreachable: 0,
+            },
+            trust: TrustView {
+                mode: "mark".to_owned(),
+                peers: counts(&[("unsigned", 1), ("pinned", 0), ("verified", 12), ("conflict", 0)]),
+                would_vanish: [
+                    ("require-signed".to_owned(), vec!["old-1".to_owned()]),
+                    ("require-group".to_owned(), vec![]),
+                ]
+                .into(),
+                group_keys: vec!["AAECAwQFBgc".to_owned()],
+                unproven: counts(&[("extended", 0), ("base", 1)]),
             },
             store: StoreView { pending: 0, commits: 7, failed_commits: 1, database_bytes: 4096 },
         }
@@ -185,6 +222,14 @@ kvm-1: not all is well
 Peers
   local          1 down, 12 up
   remote         2 up
+
+Trust
+  mode           mark
+  rows           13 (1 unsigned, 12 verified)
+  group keys     AAECAwQFBgc (in use)
+  require-group  nobody would vanish
+  require-signed would lose old-1
+  not kept yet   1 (1 base)
 
 Interfaces
   br0            used: 10.0.0.1, own multicast heard back: never, 20 % lost, nobody else is heard

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kimchi_peers::{Event, EventsError};
 
 use crate::daemon::registry::Keep;
+use crate::daemon::trust::SeenClone;
 use crate::daemon::{Daemon, Sources};
 
 /// How often the times of hearing go to the store, where they change without an event: each time costs a row per peer.
@@ -24,6 +25,9 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
             event = sources.events.next() => match event {
                 Ok(Event::Peer { change, cause, peer }) => {
                     keep.extend(daemon.registry().apply(change, cause, peer));
+                }
+                Ok(Event::SelfCloned { address, name }) => {
+                    *daemon.seen_clone() = Some(SeenClone::now(format!("{name} at {address}")));
                 }
                 Ok(_) => {}
                 Err(EventsError::Missed(count)) => {

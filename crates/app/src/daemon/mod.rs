@@ -16,6 +16,7 @@ pub(crate) mod remotes;
 pub(crate) mod rows;
 pub(crate) mod sessions;
 pub(crate) mod token;
+pub(crate) mod trust;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,11 +36,14 @@ use thiserror::Error;
 
 use crate::daemon::registry::{Keep, Registry};
 use crate::daemon::rows::RemoteRow;
+use crate::daemon::trust::SeenClone;
+use crate::keys::{KeyFile, KeyFileError};
+use crate::machine::Fit;
 use crate::settings::Settings;
 use crate::store::{LockError, StateDirectory, Store, StoreError, StoredPeer, StoredRemote};
 
 /// The name of the key file in the state directory.
-const KEY_FILE: &str = "host.key";
+pub(crate) const KEY_FILE: &str = "host.key";
 
 /// Everything that the tasks of the daemon share.
 pub(crate) struct Daemon {
@@ -56,6 +60,10 @@ pub(crate) struct Daemon {
     pub(crate) policy: Policy,
     /// Where the API listens, and what of it could not be opened.
     pub(crate) listening: Mutex<Listening>,
+    /// One change of the group keys' file at a time.
+    key_changes: tokio::sync::Mutex<()>,
+    fit: Fit,
+    seen_clone: Mutex<Option<SeenClone>>,
     registry: Mutex<Registry>,
 }
 
@@ -92,6 +100,8 @@ pub(crate) enum StartFailure {
     Name(#[from] InvalidHostName),
     #[error(transparent)]
     Discovery(#[from] StartError),
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
     #[error("cannot keep the API token in {path}: {error}")]
     Token { path: PathBuf, error: io::Error },
 }
@@ -110,6 +120,7 @@ impl Daemon {
             .map_err(|error| StartFailure::Token { path: token_path, error })?;
         let mut config = discovery_config(&settings, &key, placement)?;
         config.identity = Identity { id: key.id(), epoch: loaded.epoch };
+        config.keyring = KeyFile::of(directory.path()).read()?;
         config.known = loaded.peers.iter().filter_map(persist::known).collect();
         let discovery = Discovery::start(config)?;
         let events = discovery.subscribe();
@@ -135,6 +146,9 @@ impl Daemon {
             started: SystemTime::now(),
             policy,
             listening: Mutex::default(),
+            key_changes: tokio::sync::Mutex::default(),
+            fit: trust::fit_of(directory.path()),
+            seen_clone: Mutex::default(),
             registry: Mutex::new(registry),
         };
         Ok((daemon, Sources { events, reports }))
@@ -189,12 +203,20 @@ impl Daemon {
     /// What does not work, a sentence each.
     pub(crate) async fn degraded(&self) -> Vec<String> {
         let mut sentences = match self.discovery.status().await {
-            Ok(status) => status.troubles,
+            Ok(status) => {
+                let of_trust = self.trust_troubles(&status);
+                status.troubles.into_iter().chain(of_trust).collect()
+            }
             Err(ended) => vec![ended.to_string()],
         };
         sentences.extend(self.store.status().degraded);
         sentences.extend(self.listening().troubles.iter().cloned());
         sentences
+    }
+
+    /// The newest host that was seen to use this host's identity.
+    pub(crate) fn seen_clone(&self) -> MutexGuard<'_, Option<SeenClone>> {
+        self.seen_clone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the API listens.
@@ -229,6 +251,7 @@ fn discovery_config(settings: &Settings, key: &HostKey, placement: Placement) ->
         address: placement.address,
         group_v4: settings.group,
         port: settings.port,
+        mode: settings.trust,
         ..Config::with_key(&settings.name, key)?
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kimchi_peers::{FactSet, Facts, KnownPeer, Peer, PeerKey, Reason, State};
+use kimchi_peers::{FactSet, Facts, KnownPeer, Peer, PeerKey, Reason, State, Trust};
 
 use crate::daemon::present;
 use crate::daemon::rows::LocalRow;
@@ -36,6 +36,8 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
         state_since: row.state_since,
         facts: serde_json::to_string(&present::facts(&peer.facts)).unwrap_or_default(),
         interface: None,
+        trust: peer.trust.as_str().to_owned(),
+        holds_name: peer.holds_name,
     }
 }
 
@@ -62,7 +64,13 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
         facts: facts(&stored.facts),
         addresses: stored.addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         down,
+        trust: trust(&stored.trust),
+        holds_name: stored.holds_name,
     })
+}
+
+fn trust(word: &str) -> Trust {
+    [Trust::Pinned, Trust::Verified].into_iter().find(|trust| trust.as_str() == word).unwrap_or_default()
 }
 
 /// Nothing where the text is not what [`stored`] writes.

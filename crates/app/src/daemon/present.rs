@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use kimchi_peers::{Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, wall_clock};
+use kimchi_peers::{Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, Trust as EngineTrust, wall_clock};
 
 use crate::daemon::rows::{LocalRow, RemoteRow};
 use crate::view::{Evidence, Origin, PeerState, PeerView, Reach, Trust, from_unix_milliseconds, rfc3339};
@@ -14,17 +14,19 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
     let peer = &row.peer;
     let addresses = peer.addresses();
     let root = peer.facts.server_root.as_ref().map_or("", |root| root.as_str());
+    // Whoever has a worse claim gets no link that a password could be typed behind.
+    let link = addresses.first().filter(|_| !peer.is_disputed());
     PeerView {
         id: peer.key.to_string(),
         name: peer.name.to_string(),
-        url: addresses.first().map_or_else(String::new, |address| url(*address, peer.https_port, root)),
+        url: link.map_or_else(String::new, |address| url(*address, peer.https_port, root)),
         addresses: addresses.iter().map(IpAddr::to_string).collect(),
         http_port: Some(peer.http_port),
         https_port: peer.https_port,
         origin: Origin::Local,
         state: state(peer.state),
         reason: reason(peer),
-        trust: if peer.conflict.is_some() { Trust::Conflict } else { Trust::Unsigned },
+        trust: trust(peer),
         reach: reach(peer),
         first_seen: rfc3339(from_unix_milliseconds(row.first_seen)),
         last_seen: row.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
@@ -84,6 +86,16 @@ pub(crate) fn remote_state(word: &str) -> PeerState {
     all.into_iter().find(|state| state.as_str() == word).unwrap_or(PeerState::Unknown)
 }
 
+/// What a row proved, or that another one has a better claim.
+pub(crate) fn trust(peer: &Peer) -> Trust {
+    match peer.trust {
+        _ if peer.is_disputed() => Trust::Conflict,
+        EngineTrust::Unsigned => Trust::Unsigned,
+        EngineTrust::Pinned => Trust::Pinned,
+        EngineTrust::Verified => Trust::Verified,
+    }
+}
+
 /// Of a peer that is not there nothing is known.
 fn reach(peer: &Peer) -> Option<Reach> {
     peer.is_live().then_some(match peer.reach {
@@ -120,11 +132,22 @@ pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>)
         Conflict::Name(None) => "it has the name of this host; give one of the two another name".to_owned(),
         Conflict::Name(Some(other)) => {
             let other = called(other).unwrap_or_else(|| other.to_string());
-            format!("{other} has the same name; give one of the two another name")
+            let whose = if peer.holds_name { "; the name is this row's" } else { "" };
+            format!("{other} has the same name{whose}; give one of the two another name")
         }
-        Conflict::Identity(address) => {
-            format!("the host at {address} uses the same identity: one of the two is a copy of the other")
+        Conflict::Pinned(other) => format!(
+            "the name belonged to a host with another key, which is not there now ({other}). If {} was installed anew, say so with: \
+             kimchi-peers trust {}; if not, somebody uses its name. To drop the old key instead: kimchi-peers forget {other}",
+            peer.name, peer.key
+        ),
+        Conflict::Address(other) => {
+            let other = called(other).unwrap_or_else(|| other.to_string());
+            format!("it proves nothing and has the address of {other}, which signs: do not follow it")
         }
+        Conflict::Identity(address) => format!(
+            "the host at {address} uses the same identity: one of the two is a copy of the other; on the copy run: \
+             kimchi-peers reset-identity"
+        ),
     })
 }
 

@@ -89,6 +89,8 @@ impl Registry {
         let before = self.locals.get(&key);
         // A peer that the last run saw up and this one hears was up all the time, as far as anybody knows.
         let confirmed = peer.state == State::Up && before.is_some_and(|row| persist::was_up(&row.peer));
+        // Its history begins where it is known to be there to stay.
+        let kept_first = peer.is_proven() && peer.state == State::Up && before.is_some_and(|row| !row.peer.is_proven());
         let state_since = match before {
             Some(row) if confirmed || row.peer.state == peer.state => row.state_since,
             Some(_) | None => now,
@@ -100,18 +102,38 @@ impl Registry {
         let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen };
         let event = change.as_str();
         self.announce(event, Some(cause.as_str()), present::local(&row));
+        let is_kept = row.peer.is_proven();
         let mut keep = Vec::with_capacity(2);
-        if !confirmed {
+        if is_kept && !confirmed {
+            let event = if kept_first { Change::Up.as_str() } else { event };
             keep.push(history(now, &row, event, cause));
         }
         if change == Change::Removed {
             self.locals.remove(&key);
-            keep.push(Keep::ForgetPeer(key.to_string()));
+            keep.extend(is_kept.then(|| Keep::ForgetPeer(key.to_string())));
         } else {
-            keep.push(Keep::Peer(key.clone()));
+            keep.extend(is_kept.then(|| Keep::Peer(key.clone())));
             self.locals.insert(key, row);
         }
         keep
+    }
+
+    /// Takes over what a command changed without an event: who holds a name.
+    pub(crate) fn settle(&mut self, peers: Vec<Peer>) -> Vec<Keep> {
+        let mut keep = Vec::new();
+        for peer in peers {
+            let Some(row) = self.locals.get_mut(&peer.key).filter(|row| row.peer.holds_name != peer.holds_name) else {
+                continue;
+            };
+            row.peer = Box::new(peer);
+            keep.extend(row.peer.is_proven().then(|| Keep::Peer(row.peer.key.clone())));
+        }
+        keep
+    }
+
+    /// All local peers.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &LocalRow> {
+        self.locals.values()
     }
 
     /// Takes over when peers were heard last.
@@ -129,7 +151,7 @@ impl Registry {
 
     /// The rows that were heard since they were last given to the store.
     pub(crate) fn heard_since_kept(&mut self) -> Vec<StoredPeer> {
-        let newer = self.locals.values_mut().filter(|row| row.last_seen != row.kept_seen);
+        let newer = self.locals.values_mut().filter(|row| row.peer.is_proven() && row.last_seen != row.kept_seen);
         newer
             .map(|row| {
                 row.kept_seen = row.last_seen;

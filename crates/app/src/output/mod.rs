@@ -2,6 +2,7 @@
 
 mod columns;
 mod csv;
+mod fingerprint;
 mod json;
 mod order;
 mod page;
@@ -13,6 +14,7 @@ mod time;
 mod words;
 
 pub(crate) use columns::{Cell, Table};
+pub(crate) use fingerprint::fingerprint;
 pub(crate) use json::{line, pretty};
 pub(crate) use order::{natural, sorted};
 pub(crate) use page::Page;

@@ -7,7 +7,7 @@ use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
 use crate::output::{Surface, ago, csv, json, plain, printable};
-use crate::view::{PeerState, PeerView, Reach, Trust};
+use crate::view::{Origin, PeerState, PeerView, Reach, Trust};
 
 /// The columns of `wide` and `csv`.
 const WIDE: [&str; 13] = [
@@ -93,7 +93,7 @@ pub(crate) fn state_tone(peer: &PeerView) -> Tone {
 }
 
 fn narrow(peers: &[PeerView], now: SystemTime) -> Table {
-    let mut table = Table::new(&["NAME", "STATE", "ADDRESS", "URL", "ORIGIN", "SINCE"]);
+    let mut table = Table::new(&["NAME", "STATE", "ADDRESS", "URL", "ORIGIN", "TRUST", "SINCE"]);
     for peer in peers {
         table.push(vec![
             Cell::new(&peer.name),
@@ -101,10 +101,20 @@ fn narrow(peers: &[PeerView], now: SystemTime) -> Table {
             Cell::new(peer.addresses.first().map_or("-", String::as_str)),
             Cell::new(&peer.url),
             Cell::new(peer.origin.as_str()),
+            trust_cell(peer),
             Cell::new(&ago(&peer.state_since, now)),
         ]);
     }
     table
+}
+
+/// What the row proved, with a mark where somebody else has a better claim. Who was added by hand proves nothing this way.
+fn trust_cell(peer: &PeerView) -> Cell {
+    match (peer.origin, peer.trust) {
+        (Origin::Remote, _) => Cell::new("-"),
+        (Origin::Local, Trust::Conflict) => Cell::toned("! conflict", Some(Tone::Bad)),
+        (Origin::Local, trust) => Cell::new(trust.as_str()),
+    }
 }
 
 fn wide(peers: &[PeerView]) -> Table {
@@ -192,11 +202,11 @@ mod tests {
     }
 
     const TABLE: &str = "\
-NAME             STATE               ADDRESS   URL                           ORIGIN  SINCE
-kvm-1            up                  10.0.0.1  https://10.0.0.1:8001         local   5 min
-kvm-2            down, said goodbye  10.0.0.2  https://10.0.0.2:8001         local   5 min
-=cmd\\u{1b}[2J    up, conflict        10.0.0.3  https://10.0.0.3:8001         local   5 min
-lab.example.org  unknown             -         https://lab.example.org:8001  remote  5 min
+NAME             STATE               ADDRESS   URL                           ORIGIN  TRUST       SINCE
+kvm-1            up                  10.0.0.1  https://10.0.0.1:8001         local   unsigned    5 min
+kvm-2            down, said goodbye  10.0.0.2  https://10.0.0.2:8001         local   unsigned    5 min
+=cmd\\u{1b}[2J    up, conflict        10.0.0.3  https://10.0.0.3:8001         local   ! conflict  5 min
+lab.example.org  unknown             -         https://lab.example.org:8001  remote  -           5 min
 ";
 
     #[test]

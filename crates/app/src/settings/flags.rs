@@ -32,6 +32,7 @@ impl Flags {
             (Key::Tls, run.tls.clone().map(Raw::One)),
             (Key::TlsCert, run.tls_cert.clone().map(Raw::Path)),
             (Key::TlsSecret, run.tls_key.clone().map(Raw::Path)),
+            (Key::Trust, run.trust.clone().map(Raw::One)),
             (Key::Log, run.log.clone().map(Raw::One)),
         ];
         let given = given.into_iter().filter_map(|(key, raw)| {

@@ -38,6 +38,8 @@ pub(crate) enum Key {
     TlsSecret,
     /// Further values of the `Host` header that the API answers.
     AllowedHosts,
+    /// Whom this host lists.
+    Trust,
     /// What is logged.
     Log,
 }
@@ -89,11 +91,12 @@ const API: &str = "an address such as 127.0.0.1:8132, [::1]:8132, localhost:8132
 const API_GROUP: &str = "the name of a group: at most 64 visible characters without /, : and commas";
 const TLS: &str = "self-signed, or nothing";
 const PEM_FILE: &str = "a PEM file, in the configuration file with its whole path";
+const TRUST: &str = "mark, require-signed or require-group";
 const ALLOWED_HOST: &str = "a host name or an IP address, without a port";
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Name,
         Self::Interfaces,
         Self::Ipv6,
@@ -110,6 +113,7 @@ impl Key {
         Self::TlsCert,
         Self::TlsSecret,
         Self::AllowedHosts,
+        Self::Trust,
         Self::Log,
     ];
 
@@ -136,6 +140,7 @@ impl Key {
             Self::TlsCert => row("tls_cert", "KIMCHI_PEERS_TLS_CERT", Text, PEM_FILE).flag("--tls-cert"),
             Self::TlsSecret => row("tls_key", "KIMCHI_PEERS_TLS_KEY", Text, PEM_FILE).flag("--tls-key"),
             Self::AllowedHosts => row("allowed_hosts", "KIMCHI_PEERS_ALLOWED_HOSTS", List, ALLOWED_HOST).reloadable(),
+            Self::Trust => row("trust", "KIMCHI_PEERS_TRUST", Text, TRUST).flag("--trust").reloadable(),
             Self::Log => {
                 row("log", "KIMCHI_PEERS_LOG", Text, "error, warn, info, debug or trace").flag("--log").reloadable()
             }

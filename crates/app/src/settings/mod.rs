@@ -24,6 +24,7 @@ mod tests;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use kimchi_peers::Mode;
 use serde_json::{Value, json};
 
 pub(crate) use address::ApiAddress;
@@ -83,6 +84,8 @@ pub(crate) struct Settings {
     /// Further hosts, in lower case and without a port, that the `Host` header of a request may name, for a reverse
     /// proxy. Each one more is one more name that a web page may use for our API. Default: none.
     pub(crate) allowed_hosts: Vec<String>,
+    /// Whom this host lists. Default: everybody.
+    pub(crate) trust: Mode,
     /// What is logged. Default: info.
     pub(crate) log: LogLevel,
 }
@@ -108,6 +111,7 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             allowed_hosts: Vec::new(),
+            trust: Mode::Mark,
             log: LogLevel::Info,
         }
     }
@@ -134,6 +138,7 @@ impl Settings {
             Key::TlsCert => self.tls_cert = value::optional_path(given)?,
             Key::TlsSecret => self.tls_key = value::optional_path(given)?,
             Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
+            Key::Trust => self.trust = value::one(raw, |text| text.parse().ok())?,
             Key::Log => self.log = value::one(raw, value::log)?,
         }
         Ok(())
@@ -173,6 +178,7 @@ impl Settings {
             Key::TlsCert => json!(self.tls_cert.as_ref().map(|path| path.to_string_lossy())),
             Key::TlsSecret => json!(self.tls_key.as_ref().map(|path| path.to_string_lossy())),
             Key::AllowedHosts => json!(self.allowed_hosts),
+            Key::Trust => json!(self.trust.as_str()),
             Key::Log => json!(self.log.as_str()),
         }
     }

@@ -20,7 +20,7 @@ const NEW_FILE: &str = "kimchi-peers.db.new";
 const SMALLEST_BYTES: u64 = 512;
 
 /// The steps from an empty database to the present schema; the version of a database counts those already taken.
-const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema.sql")];
+pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema.sql"), include_str!("trust.sql")];
 
 /// A `sqlite3` shell may hold the database for a moment; longer is reported.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -4,18 +4,25 @@ use rusqlite::{Connection, Row, params};
 
 use super::checksum::Checksum;
 use super::pending::PeerChange;
-use super::record::StoredPeer;
+use super::record::{StoredPeer, UNSIGNED};
 use super::rows::{Rows, broken_json, read_rows};
 
 const SELECT: &str = "SELECT key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, \
-                      first_seen, last_seen, state_since, facts, interface, checksum FROM peer ORDER BY key";
+                      first_seen, last_seen, state_since, facts, interface, checksum, trust, holds_name FROM peer ORDER BY key";
 const INSERT: &str = "INSERT OR REPLACE INTO peer (key, name, identity, epoch, sequence, addresses, http_port, \
-                      https_port, state, reason, first_seen, last_seen, state_since, facts, interface, checksum) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                      https_port, state, reason, first_seen, last_seen, state_since, facts, interface, checksum, \
+                      trust, holds_name) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+
+/// The same of a database of version 1, which may be there to be read only.
+const SELECT_OF_VERSION_1: &str = "SELECT key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, first_seen, last_seen, \
+     state_since, facts, interface, checksum, 'unsigned', 0 FROM peer ORDER BY key";
+const HAS_TRUST: &str = "SELECT count(*) FROM pragma_table_info('peer') WHERE name = 'trust'";
 
 /// Reads all peers.
 pub(super) fn load(connection: &Connection) -> Rows<StoredPeer> {
-    read_rows(connection, SELECT, [], read)
+    let is_old = connection.query_row(HAS_TRUST, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 0);
+    read_rows(connection, if is_old { SELECT_OF_VERSION_1 } else { SELECT }, [], read)
 }
 
 /// Inserts the peer or replaces its row.
@@ -38,6 +45,8 @@ pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Resu
         peer.facts,
         peer.interface,
         checksum(peer, &addresses),
+        peer.trust,
+        peer.holds_name,
     ])?;
     Ok(())
 }
@@ -75,13 +84,17 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
         state_since: row.get(12)?,
         facts: row.get(13)?,
         interface: row.get(14)?,
+        trust: row.get(16)?,
+        holds_name: row.get::<_, i64>(17)? == 1,
     };
-    let intact = row.get::<_, String>(15)? == checksum(&peer, &addresses);
+    // Any other number reads as one of the two, and would go unnoticed.
+    let intact =
+        matches!(row.get::<_, i64>(17)?, 0 | 1) && row.get::<_, String>(15)? == checksum(&peer, &addresses);
     Ok(intact.then_some(peer))
 }
 
 fn checksum(peer: &StoredPeer, addresses: &str) -> String {
-    Checksum::of("peer")
+    let of_version_1 = Checksum::of("peer")
         .text(&peer.key)
         .text(&peer.name)
         .optional_text(peer.identity.as_deref())
@@ -96,6 +109,10 @@ fn checksum(peer: &StoredPeer, addresses: &str) -> String {
         .integer(peer.last_seen)
         .integer(peer.state_since)
         .text(&peer.facts)
-        .optional_text(peer.interface.as_deref())
-        .finish()
+        .optional_text(peer.interface.as_deref());
+    // So the rows that were written before these columns were there stay good.
+    if peer.trust == UNSIGNED && !peer.holds_name {
+        return of_version_1.finish();
+    }
+    of_version_1.text(&peer.trust).integer(peer.holds_name.into()).finish()
 }

@@ -267,9 +267,11 @@ impl Pending {
             state_since,
             facts,
             interface,
+            trust,
+            holds_name,
         } = peer;
         let who = (name, identity, epoch, addresses, http_port, https_port, facts, interface);
-        self.hashes(("peer", key), (who, state, reason, first_seen, state_since))
+        self.hashes(("peer", key), (who, state, reason, first_seen, state_since, trust, holds_name))
     }
 
     fn hashes_of_health(&self, health: &RemoteHealth) -> (u64, u64) {

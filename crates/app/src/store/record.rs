@@ -35,7 +35,14 @@ pub(crate) struct StoredPeer {
     pub(crate) facts: String,
     /// The interface of this host it was heard on.
     pub(crate) interface: Option<String>,
+    /// `unsigned`, `pinned` or `verified`.
+    pub(crate) trust: String,
+    /// Whether the name is this row's.
+    pub(crate) holds_name: bool,
 }
+
+/// The trust of a row that proved nothing.
+pub(super) const UNSIGNED: &str = "unsigned";
 
 /// A host beyond the local networks, added by the operator.
 #[derive(Debug, Clone, PartialEq)]

@@ -30,6 +30,8 @@ fn peer(number: u64) -> StoredPeer {
         state_since: 1_700_000_000_000,
         facts: r#"{"cpu":"8","ü":"\"'\\"}"#.to_owned(),
         interface: Some("br0".to_owned()),
+        trust: "pinned".to_owned(),
+        holds_name: true,
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) struct Peer {
     pub(crate) origin: String,
     pub(crate) last_seen: Option<String>,
     pub(crate) reach: Option<String>,
+    pub(crate) trust: String,
+    pub(crate) url: String,
+    pub(crate) id: String,
 }
 
 impl Peer {
@@ -180,7 +183,7 @@ pub(crate) fn cli(host: &Host, arguments: &[&str]) -> Output {
     host.run(&[&[PROGRAM, "--api", API, "--state-dir", &state], arguments].concat())
 }
 
-fn state_directory(host: &Host) -> String {
+pub(crate) fn state_directory(host: &Host) -> String {
     format!("{}/state", host.directory())
 }
 

@@ -31,6 +31,7 @@ mod loss;
 mod one_way;
 mod store;
 mod troubles;
+mod trust;
 mod wire;
 
 use inside::{inside, inside_within};

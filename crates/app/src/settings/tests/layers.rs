@@ -9,7 +9,7 @@ use crate::settings::{ApiAddress, Ipv6Mode, LogLevel};
 const FILE: &str = "kimchi-peers.toml";
 
 /// A key as the file and the environment write it, and the value that is then shown.
-const WRITTEN: [(Key, &str, &str, &str); 17] = [
+const WRITTEN: [(Key, &str, &str, &str); 18] = [
     (Key::Name, "\"KVM-2.example\"", "KVM-2.example", "kvm-2.example"),
     (Key::Interfaces, "[\"br0\", \"br1\", \"br0\"]", "br0, br1,,br0", "br0, br1"),
     (Key::Ipv6, "\"always\"", "always", "always"),
@@ -26,6 +26,7 @@ const WRITTEN: [(Key, &str, &str, &str); 17] = [
     (Key::TlsCert, "\"/etc/cert.pem\"", "/etc/cert.pem", "/etc/cert.pem"),
     (Key::TlsSecret, "\"/etc/key.pem\"", "/etc/key.pem", "/etc/key.pem"),
     (Key::AllowedHosts, "[\"Peers.Example\", \"::1\"]", "Peers.Example,[::1]", "peers.example, ::1"),
+    (Key::Trust, "\"require-group\"", "require-group", "require-group"),
     (Key::Log, "\"debug\"", "debug", "debug"),
 ];
 
@@ -58,6 +59,7 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Port | Key::HttpPort | Key::HttpsPort => "9",
             Key::Group => "\"224.0.0.9\"",
             Key::Ipv6 => "\"never\"",
+            Key::Trust => "\"require-signed\"",
             Key::Log => "\"warn\"",
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
@@ -79,6 +81,7 @@ fn each_flag_goes_before_environment_and_file() {
         run.interface = vec!["eth0".to_owned(), "eth1".to_owned()];
         run.group = Some(Ipv4Addr::new(239, 9, 9, 9));
         (run.port, run.http_port, run.https_port) = (Some(1), Some(2), Some(3));
+        run.trust = Some("require-signed".to_owned());
         run.log = Some("trace".to_owned());
         run.tls = Some("self-signed".to_owned());
         (run.tls_cert, run.tls_key) = (Some("c".into()), Some("k".into()));
@@ -102,6 +105,7 @@ fn each_flag_goes_before_environment_and_file() {
         (Key::Tls, "self-signed"),
         (Key::TlsCert, "c"),
         (Key::TlsSecret, "k"),
+        (Key::Trust, "require-signed"),
         (Key::Log, "trace"),
     ];
     for (key, value) in values {

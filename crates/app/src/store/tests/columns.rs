@@ -11,7 +11,7 @@ const TABLES: [&str; 4] = ["setting", "peer", "remote", "history"];
 /// One row in each table.
 fn database() -> Connection {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("../schema.sql")).unwrap();
+    attach::MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).unwrap());
     peers::replace_all(&connection, &[peer(1)]).unwrap();
     let list = [(remote(1).key, remote(1))].into();
     remotes::replace_all(&connection, &list).unwrap();

@@ -124,7 +124,7 @@ async fn a_handle_dropped_without_closing_loses_nothing() {
 #[tokio::test]
 async fn the_history_is_bounded() {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
-    connection.execute_batch(include_str!("../schema.sql")).unwrap();
+    attach::MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).unwrap());
     let entries: Vec<HistoryEntry> = (1..=10_005).map(entry).collect();
     history::save(&connection, &entries).unwrap();
     let kept = history::load(&connection, None, u32::MAX).good;

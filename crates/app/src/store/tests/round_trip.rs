@@ -136,7 +136,26 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert!(std::fs::metadata(&path).unwrap().len() > 0);
     assert_eq!(reopened(place.path()).await.degraded, None);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
+    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 2);
+}
+
+#[tokio::test]
+async fn the_rows_of_version_1_are_kept_and_proved_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let connection = rusqlite::Connection::open(place.path().join("kimchi-peers.db")).unwrap();
+    connection.execute_batch(include_str!("../schema.sql")).unwrap();
+    // Written by the program of that version.
+    let row = "INSERT INTO peer VALUES ('kvm-9@192.0.2.9', 'kvm-9', NULL, 0, 0, '[\"192.0.2.9\"]', 8000, 8001, 'down', 'left', \
+               1, 2, 3, '{}', NULL, 'e867739c1f94fbfa'); PRAGMA user_version = 1; PRAGMA journal_mode = WAL";
+    connection.execute_batch(row).unwrap();
+    assert_eq!(peers::load(&connection).good.len(), 1, "also where it cannot be brought up to date");
+    drop(connection);
+    for _ in 0..2 {
+        let loaded = reopened(place.path()).await;
+        assert_eq!((loaded.notices, loaded.peers.len()), (Vec::new(), 1));
+        assert_eq!((loaded.peers[0].trust.as_str(), loaded.peers[0].holds_name), ("unsigned", false));
+    }
+    assert_eq!(reopened(place.path()).await.peers[0].key, "kvm-9@192.0.2.9");
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! `trust` and `forget`: settling who a name belongs to.
+
+use hyper::StatusCode;
+
+use crate::cli::{Connection, RemoveArguments, TrustArguments};
+use crate::client::{Client, ClientError, resolve_among};
+use crate::failure::{Failure, Stop, finish};
+use crate::output::{Screen, fingerprint, printable};
+use crate::view::{Origin, PeerState, PeerView, Trust};
+
+/// Gives a name to the host that bears it.
+pub(crate) async fn trust(arguments: &TrustArguments, connection: &Connection) -> Result<(), Failure> {
+    let client = Client::find(connection)?;
+    finish(give_name(&client, &arguments.peer, &mut Screen::of_process()).await)
+}
+
+/// Forgets a host that is down.
+pub(crate) async fn forget(arguments: &RemoveArguments, connection: &Connection) -> Result<(), Failure> {
+    let client = Client::find(connection)?;
+    finish(drop_row(&client, &arguments.peer, &mut Screen::of_process()).await)
+}
+
+async fn give_name(client: &Client, given: &str, screen: &mut Screen) -> Result<(), Stop> {
+    let peers = client.peers().await?;
+    // The one that has the name already needs no trust.
+    let in_conflict = |peer: &PeerView| peer.trust == Trust::Conflict && !peer.id.contains('@');
+    let peer = resolve_among(&peers, given, in_conflict)?;
+    client.trust(&peer.id).await?;
+    let words = fingerprint(&peer.id).map(|words| format!("  {words}")).unwrap_or_default();
+    screen.data(&format!("trusted {}  {}{words}\n", printable(&peer.name), printable(&peer.id)))
+}
+
+async fn drop_row(client: &Client, given: &str, screen: &mut Screen) -> Result<(), Stop> {
+    let peers = client.peers().await?;
+    let is_gone = |peer: &PeerView| peer.origin == Origin::Local && peer.state == PeerState::Down;
+    let peer = resolve_among(&peers, given, is_gone)?;
+    if peer.origin == Origin::Remote {
+        let failure = Failure::new(format!("{} was added by hand", printable(&peer.name)));
+        return Err(failure.with_hint("take it off the list with: kimchi-peers remove").into());
+    }
+    client.remove(&peer.id).await.map_err(explain)?;
+    screen.data(&format!("forgot {}  {}\n", printable(&peer.name), printable(&peer.id)))
+}
+
+fn explain(error: ClientError) -> Failure {
+    let is_there = error.status() == Some(StatusCode::CONFLICT);
+    let failure = Failure::from(error);
+    if is_there { failure.with_hint("to give the name to another host, trust that one") } else { failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::tests::{Api, peer, remote};
+    use crate::failure::FAILED;
+    use crate::output::Surface;
+
+    fn namesakes() -> Vec<PeerView> {
+        let (mut old, mut new) = (peer("kvm-1", "10.0.0.1"), peer("kvm-1", "10.0.0.2"));
+        (old.id, new.id) = ("OLD".to_owned(), "NEW".to_owned());
+        (old.state, old.trust, new.trust) = (PeerState::Down, Trust::Pinned, Trust::Conflict);
+        vec![old, new, remote("lab.example.org")]
+    }
+
+    async fn api() -> Api {
+        let list = serde_json::to_string(&namesakes()).unwrap();
+        Api::start(vec![
+            ("GET /v1/peers", 200, list),
+            ("POST /v1/peers/NEW/trust", 204, String::new()),
+            ("DELETE /v1/peers/OLD", 204, String::new()),
+        ])
+        .await
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn of_two_namesakes_the_one_in_conflict_is_trusted_and_the_dead_one_forgotten() {
+        let api = api().await;
+        let (mut screen, data, _) = Screen::in_memory(Surface::default());
+        give_name(&api.client(), "kvm-1", &mut screen).await.unwrap();
+        drop_row(&api.client(), "kvm-1", &mut screen).await.unwrap();
+        assert_eq!(data.text(), "trusted kvm-1  NEW\nforgot kvm-1  OLD\n");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_remote_is_removed_and_not_forgotten() {
+        let api = api().await;
+        let (mut screen, _, _) = Screen::in_memory(Surface::default());
+        let failure = finish(drop_row(&api.client(), "lab.example.org", &mut screen).await).unwrap_err();
+        assert_eq!(failure.status, FAILED);
+        assert!(failure.hint.is_some_and(|hint| hint.ends_with("kimchi-peers remove")));
+    }
+}
