@@ -34,7 +34,8 @@ fn joins(name: &str, hosts: usize, seeds: u64) -> [(Duration, Duration); 2] {
     let mut times = [Vec::new(), Vec::new()];
     let first = seed(20);
     for seed in *first..*first + seeds {
-        let (outcome, _) = scenario(name).expect("a scenario").run(&Settings { seed, ..settings });
+        let (outcome, _) =
+            scenario(name).unwrap_or_else(|| panic!("{name}: no scenario")).run(&Settings { seed, ..settings });
         let report = outcome.unwrap_or_else(|broken| panic!("{broken}"));
         for (label, value) in &report.rows {
             let kind =

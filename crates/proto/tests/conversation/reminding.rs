@@ -15,10 +15,10 @@ fn probe(lan: &Lan, sequence: u64, more: u32) -> Message {
 }
 
 fn reminders(lan: &Lan) -> Vec<&Sent> {
-    let is_it = |sent: &&&Sent| {
+    let is_it = |sent: &&Sent| {
         sent.to.ip() == address(9) && sent.extension().claims.as_ref().is_some_and(|claims| !claims.dead.is_empty())
     };
-    lan.sent_by(0, Kind::Notify).iter().filter(|sent| is_it(&sent)).copied().collect()
+    lan.sent_by(0, Kind::Notify).into_iter().filter(is_it).collect()
 }
 
 /// Host 2 is dead, and the stranger 9, which is listed, may not know it.
