@@ -92,7 +92,10 @@ impl Node {
         link.news = false;
         let detail = match step {
             // The nonce asks for one answer; without it, everybody would answer.
-            Step::Everybody => Detail { nonce: Some(Nonce(self.random.u64(..))), ..Detail::default() },
+            Step::Everybody => {
+                link.search_nonce = Some(Nonce(self.random.u64(..)));
+                Detail { nonce: link.search_nonce, ..Detail::default() }
+            }
             Step::BasePeers => {
                 link.last_base_search = Some(now);
                 Detail { target: Some(self.identity.id), ..Detail::default() }
@@ -141,8 +144,7 @@ impl Node {
         }
         // One announcement serves everything that waits for one.
         link.timers.clear(Timer::Answer);
-        link.elections.clear();
-        link.plan_elected();
+        link.close_elections();
         link.last_notify = Some(now);
         link.announced = true;
         if timer == Timer::Announce {

@@ -43,6 +43,12 @@ const JOINING_DELAY: Duration = Duration::from_millis(60);
 /// In a storm of joins answers wait so long for more that ask.
 const STORM_DELAY: Duration = Duration::from_millis(20);
 const STORM_TURNS: u32 = 10;
+/// Where datagrams are lost an answer is said again, so many times less than everybody needs to hear of the searcher: its
+/// search, the answer and its second word are copies too.
+const OTHER_WORDS: u32 = 3;
+/// Most repetitions, and the pause before each.
+const REPEATS_MAX: u32 = 3;
+const REPEAT_PAUSE: Duration = Duration::from_millis(50);
 /// A table that did not change for so long is settled: if it differs from another's, that is worth a packet.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// Most searches that wait for their answer at once on one link.
@@ -56,6 +62,16 @@ pub(crate) struct Election {
     at: Instant,
     /// Whether this host gives a second opinion where the one who answered knows others than it does.
     settled: bool,
+    /// How often it was answered by this host: more than once only where datagrams are lost.
+    answered: u32,
+}
+
+impl Election {
+    /// Whether what another host said to all leaves this host nothing to answer.
+    fn is_served(&self, theirs: Digest, own: Digest) -> bool {
+        // Who knows more than the one who answered answers too, unless both have only begun to find out.
+        self.answered == 0 && !(theirs != own && (self.settled || theirs.hosts < own.hosts))
+    }
 }
 
 impl Node {
@@ -72,9 +88,13 @@ impl Node {
         let spread = self.config.answer_jitter(self.hosts());
         let Some(link) = self.links.get(&arrival.interface) else { return };
         let delay = if link.is_joining(now) {
-            // Who knows few counts few before itself, so counting says nothing yet.
-            let delay = JOINING_DELAY.min(JOINING_SHARE * hosts);
-            delay + delay.max(spread).mul_f64(late)
+            // Who knows few counts few before itself, so counting says nothing yet. Who was not answered itself, or was
+            // told of more hosts than it knows, leaves it to those who have been there for longer.
+            let behind = link.digest.live().hosts < link.newcomers.most_told;
+            let delay = if behind { JOINING_DELAY } else { JOINING_DELAY.min(JOINING_SHARE * hosts) };
+            let unanswered = (link.search_start + STORM_DELAY + TURN * STORM_TURNS).since(now);
+            delay.max(if link.answered_by_extended { Duration::ZERO } else { unanswered })
+                + delay.max(spread).mul_f64(late)
         } else if link.newcomers.storm(now, hosts as usize, Duration::ZERO) {
             // One answer serves all that ask meanwhile. Those who know less than another leave it to that one.
             let behind = link.digest.live().hosts < link.newcomers.most_told;
@@ -88,7 +108,7 @@ impl Node {
         };
         let Some(link) = self.links.get_mut(&arrival.interface) else { return };
         if link.elections.len() < ELECTIONS_MAX && !link.elections.iter().any(|election| election.nonce == nonce) {
-            link.elections.push(Election { searcher, nonce, at: now + delay, settled });
+            link.elections.push(Election { searcher, nonce, at: now + delay, settled, answered: 0 });
             link.plan_elected();
         }
     }
@@ -133,8 +153,7 @@ impl Node {
         let own = link.digest.live();
         link.newcomers.most_told = link.newcomers.most_told.max(digest.hosts);
         if !link.elections.is_empty() {
-            // Who knows more than the one who answered answers too, unless both have only begun to find out.
-            link.elections.retain(|election| digest != own && (election.settled || digest.hosts < own.hosts));
+            link.elections.retain(|election| !election.is_served(digest, own));
             link.plan_elected();
         }
     }
@@ -156,11 +175,30 @@ impl Node {
             // Who missed the search learns of the searcher here.
             self.send_page(now, interface, roster, detail, Some(election.searcher));
             self.plan_heartbeat(now, interface);
+            self.plan_to_repeat(now, interface, election);
+        }
+    }
+
+    /// Where datagrams are lost, some hosts missed the search and its answer, and the searcher may have missed the answer.
+    fn plan_to_repeat(&mut self, now: Instant, interface: u32, election: Election) {
+        let hosts = self.hosts();
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let repeats = link.ring.health.words(hosts).saturating_sub(OTHER_WORDS).min(REPEATS_MAX);
+        if election.answered < repeats && !link.newcomers.storm(now, hosts, Duration::ZERO) {
+            let answered = election.answered + 1;
+            link.elections.push(Election { at: now + REPEAT_PAUSE, answered, ..election });
+            link.plan_elected();
         }
     }
 }
 
 impl crate::link::Link {
+    /// This host spoke to all: what it was to answer is answered, but for what is to be said more often.
+    pub(crate) fn close_elections(&mut self) {
+        self.elections.retain(|election| election.answered > 0);
+        self.plan_elected();
+    }
+
     /// Sets the timer to the election whose turn comes first.
     pub(crate) fn plan_elected(&mut self) {
         match self.elections.iter().map(|election| election.at).min() {

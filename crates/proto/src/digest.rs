@@ -59,7 +59,7 @@ impl fmt::Display for Digest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) interface: u32,
-    value: u64,
+    pub(crate) value: u64,
     unheard: bool,
 }
 

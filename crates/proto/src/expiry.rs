@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::announce::Detail;
 use crate::event::{Cause, Change};
+use crate::id::PeerId;
 use crate::message::{Kind, Nonce};
 use crate::node::Node;
 use crate::peer::{Path, Peer, PeerKey, Probe, Reach, Reason, State};
@@ -18,6 +19,8 @@ use crate::time::Instant;
 /// Directed searches that an extended peer known from the last run may leave unanswered: it was searched for by multicast
 /// twice before, and tells of itself when it starts.
 const UNKNOWN_TRIES: u8 = 3;
+/// So many hosts behind such a peer in the ring ask it.
+const UNKNOWN_ASKERS: u32 = 3;
 /// Base searches that a base peer known from the last run may leave unanswered.
 const BASE_CONFIRM_TRIES: u8 = 3;
 /// Time between those.
@@ -163,7 +166,7 @@ impl Node {
         let Some(peer) = self.table.get(key) else { return };
         let tries = peer.probe.map_or(0, |probe| probe.tries);
         let unknown = peer.state == State::Unknown;
-        let most = if unknown { self.unknown_tries() } else { self.config.probe_tries };
+        let most = if unknown { self.unknown_tries(key) } else { self.config.probe_tries };
         if tries < most {
             self.probe(now, key, tries + 1);
             return self.table.schedule(key, now + self.config.probe_interval);
@@ -182,11 +185,16 @@ impl Node {
     }
 
     /// How often a peer of the last run is asked. Where hosts start one after the other, each of them remembers all that
-    /// are still to come: who agrees with others on who is there asks each of those once, or it would cost the square of
-    /// their number.
-    fn unknown_tries(&self) -> u8 {
+    /// are still to come: if each asked each of those, it would cost the square of their number. So of those who agree on
+    /// who is there only the next ones in the ring ask, and once: another that was alive would be in the digest of some.
+    fn unknown_tries(&self, key: &PeerKey) -> u8 {
         let agrees = self.links.values().any(|link| link.joined) && self.table.live_extended() > 0;
-        self.config.probe_tries.min(if agrees { 1 } else { UNKNOWN_TRIES })
+        let next =
+            |id: &PeerId| self.links.keys().any(|link| self.rank_after(id, *link, UNKNOWN_ASKERS) < UNKNOWN_ASKERS);
+        match (agrees, key.id().is_some_and(next)) {
+            (false, _) => self.config.probe_tries.min(UNKNOWN_TRIES),
+            (true, asks) => self.config.probe_tries.min(u8::from(asks)),
+        }
     }
 
     pub(crate) fn probe(&mut self, now: Instant, key: &PeerKey, tries: u8) {

@@ -14,6 +14,12 @@ const ASSUMED_MAX: f64 = 0.73;
 const QUIET: f64 = 0.03;
 /// Above this loss a verdict takes longer, up to twice as long at twice the loss.
 const BAD: f64 = 0.25;
+/// What all are told is said until fewer than this many hosts are expected to have missed every copy, but not more often
+/// than so.
+const MISSED_BY: f64 = 0.01;
+const COPIES_MAX: u32 = 8;
+/// Fewest copies of a verdict, where nothing is lost and where something is.
+const VERDICTS: (u32, u32) = (3, 5);
 /// Who heard nobody for so long does not declare anybody dead: a neighbour probes it once a second.
 const DEAF_AFTER: Duration = Duration::from_secs(2);
 /// A host that is woken so late is short of time: answers wait for it rather than fail to come.
@@ -80,9 +86,14 @@ impl Health {
         if self.loss() < QUIET { 3 } else { 4 }
     }
 
-    /// How often a verdict is sent: a receiver misses all of them once in 3,000 times at 20 % loss.
-    pub(crate) fn verdicts(&self) -> u32 {
-        if self.loss() < QUIET { 3 } else { 5 }
+    /// How often a verdict is sent on a link of `hosts` hosts: who misses every copy finds out later than the others.
+    pub(crate) fn verdicts(&self, hosts: usize) -> u32 {
+        if self.loss() < QUIET { VERDICTS.0 } else { copies_for(hosts, self.loss()).max(VERDICTS.1) }
+    }
+
+    /// How often something is said that all of `hosts` hosts shall hear: once where nothing was ever seen to be lost.
+    pub(crate) fn words(&self, hosts: usize) -> u32 {
+        self.measured_loss().filter(|loss| *loss >= QUIET).map_or(1, |loss| copies_for(hosts, loss))
     }
 
     /// Time between two tries, as a multiple of the configured one: where nothing is lost, half of the tries do.
@@ -109,6 +120,12 @@ impl Health {
     pub(crate) fn hears(&self, since: Instant, now: Instant) -> bool {
         self.heard.is_some_and(|heard| heard > since && now.since(heard) < DEAF_AFTER)
     }
+}
+
+/// The least number of copies of which hardly any of `hosts` hosts misses all.
+fn copies_for(hosts: usize, loss: f64) -> u32 {
+    let missed = |copies: &u32| hosts as f64 * loss.powf(f64::from(*copies));
+    (1..COPIES_MAX).find(|copies| missed(copies) <= MISSED_BY).unwrap_or(COPIES_MAX)
 }
 
 /// The share lost one way, of the share of tries that missed.
@@ -168,6 +185,18 @@ mod tests {
         assert_eq!(health.slowdown(), 4, "a second is not over");
         (0..90).for_each(|turn| health.note_wake_up(at(11_000 + turn * 50), Duration::ZERO));
         assert_eq!(health.slowdown(), 1);
+    }
+
+    #[test]
+    fn the_more_hosts_and_the_more_loss_the_more_words() {
+        let quiet = settled(0);
+        assert_eq!((quiet.verdicts(10), quiet.verdicts(1_000), quiet.words(1_000)), (3, 3, 1));
+        let bad = settled(4);
+        assert_eq!([10, 50, 200, 1_000].map(|hosts| bad.verdicts(hosts)), [5, 6, 7, 8]);
+        assert_eq!(settled(10).verdicts(1_000), COPIES_MAX);
+        assert_eq!(Health::default().words(1_000), 1, "what was never measured is not taken for loss here");
+        assert_eq!([2, 50, 1_000].map(|hosts| copies_for(hosts, 0.2)), [4, 6, 8]);
+        assert_eq!([2, 50, 1_000].map(|hosts| copies_for(hosts, 0.05)), [2, 3, 4]);
     }
 
     #[test]

@@ -28,6 +28,7 @@
 mod announce;
 mod answer;
 mod base64;
+mod chain;
 mod claim;
 mod config;
 mod conflict;
@@ -60,6 +61,7 @@ mod pull;
 mod reach;
 mod receive;
 mod refusal;
+mod reminder;
 mod repair;
 mod ring;
 mod roster;

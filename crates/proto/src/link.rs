@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::digest::LinkDigest;
 use crate::interface::Interface;
 use crate::limit::TokenBucket;
+use crate::message::Nonce;
 use crate::page::{Newcomers, Pages};
 use crate::pull::Puller;
 use crate::ring::Ring;
@@ -34,6 +35,8 @@ pub(crate) struct Link {
     /// When this link's searches began, and how many of them were sent.
     pub(crate) search_start: Instant,
     pub(crate) searches_sent: usize,
+    /// That of the newest search to everybody.
+    pub(crate) search_nonce: Option<Nonce>,
     /// Whether anybody was heard since the searches began, whether an extended peer was, and whether anybody came in
     /// since the last search whom digests do not tell of.
     pub(crate) answered: bool,
@@ -81,6 +84,7 @@ impl Link {
             unicast: TokenBucket::new(config.unicast_rate),
             search_start: now,
             searches_sent: 0,
+            search_nonce: None,
             answered: false,
             answered_by_extended: false,
             news: false,

@@ -28,6 +28,10 @@ const PAGES_PAUSE: Duration = Duration::from_millis(1);
 const OTHERS_TELL: Duration = Duration::from_millis(20);
 /// So many requests of different peers within that time ask for the group.
 const ASKERS_WITHIN: Duration = Duration::from_millis(250);
+/// So long after the beginning of a telling no other one begins.
+const TELLING_PAUSE: Duration = Duration::from_millis(250);
+/// Who knows more than a part of this size fewer than another host does not tell all.
+const FEWER: u32 = 8;
 /// How many entries a page has at least, to bound the pages of a table.
 const ENTRIES_LEAST: usize = 5;
 
@@ -115,11 +119,16 @@ impl Node {
         if !several && !many {
             return false;
         }
-        // One telling serves everybody for a while; who missed something of it asks again.
-        if link.pages.begun_at.is_some_and(|at| now.since(at) < link.newcomers.quiet(hosts)) {
+        // What is asked while another tells was asked before that; who missed something of it asks again.
+        let since = |at: Instant| now.since(at);
+        if link.pages.others_tell(now) || link.pages.begun_at.is_some_and(|at| since(at) < OTHERS_TELL) {
             return true;
         }
-        if link.pages.used_up(now, hosts) || link.page_bucket.ready_at() > now {
+        // Who came after the last telling is served alone for a while, and so is whoever asks a host that itself lacks some.
+        let pause = link.newcomers.quiet(hosts).max(TELLING_PAUSE);
+        let lately = link.pages.begun_at.is_some_and(|at| since(at) < pause);
+        let behind = link.is_joining(now) || link.newcomers.most_told > link.digest.live().hosts / FEWER * (FEWER + 1);
+        if lately || behind || link.pages.used_up(now, hosts) || link.page_bucket.ready_at() > now {
             return false;
         }
         link.pages.begun_at = Some(now);
@@ -241,12 +250,16 @@ fn entry_of(peer: &Peer, id: PeerId, interface: &Interface) -> Option<Entry> {
 /// So many newcomers within so short a time make a storm: fewer are served one by one.
 pub(crate) const STORM_OF: usize = 3;
 const STORM_WITHIN: Duration = Duration::from_millis(250);
-/// A storm is over when nobody came for so long: least, most, for each host of the link, and so many times the pause
+/// A storm is over when nobody came for so long: least, most, for each host of the link, and so many times the mean pause
 /// between the last newcomers.
 const QUIET_LEAST: Duration = Duration::from_millis(25);
 const QUIET_MOST: Duration = Duration::from_millis(400);
 const QUIET_SHARE: Duration = Duration::from_millis(1);
-const QUIET_PAUSES: u32 = 4;
+const QUIET_PAUSES: f64 = 6.0;
+/// Added to that over the number of pauses: of few pauses the mean says little.
+const QUIET_DOUBT: f64 = 4.0;
+/// How many newcomers are remembered to find the mean pause.
+const REMEMBERED: usize = 9;
 /// Nobody waits for longer until a storm is over.
 const STORM_PATIENCE: Duration = Duration::from_secs(4);
 /// So long after a storm whoever asks may be one of many.
@@ -255,7 +268,7 @@ const STORM_ECHO: Duration = Duration::from_secs(1);
 /// The hosts that joined last, the latest first.
 #[derive(Debug, Default)]
 pub(crate) struct Newcomers {
-    at: [Option<Instant>; STORM_OF],
+    at: [Option<Instant>; REMEMBERED],
     /// When the storm began that the newest belongs to.
     since: Option<Instant>,
     /// How many hosts anybody told of since then.
@@ -286,17 +299,20 @@ impl Newcomers {
 
     /// How long after the newest the storm is over, on a link of `hosts` hosts.
     pub(crate) fn quiet(&self, hosts: usize) -> Duration {
-        let pause = match (self.at.first(), self.at.last()) {
-            (Some(Some(newest)), Some(Some(oldest))) => newest.since(*oldest) * QUIET_PAUSES,
-            _ => Duration::ZERO,
-        };
+        let times = || self.at.iter().flatten();
+        let pauses = times().zip(times().skip(1)).map(|(later, earlier)| later.since(*earlier));
+        let (count, sum) = pauses
+            .take_while(|pause| *pause <= STORM_WITHIN)
+            .fold((0.0, Duration::ZERO), |(count, sum), pause| (count + 1.0, sum + pause));
+        let pause =
+            if count < 2.0 { Duration::ZERO } else { sum.mul_f64((QUIET_PAUSES + QUIET_DOUBT / count) / count) };
         let share = QUIET_SHARE * u32::try_from(hosts).unwrap_or(u32::MAX);
         pause.max(share).clamp(QUIET_LEAST, QUIET_MOST)
     }
 
     /// Whether many join at once, or did within `longer`.
     pub(crate) fn storm(&self, now: Instant, hosts: usize, longer: Duration) -> bool {
-        match (self.at.first(), self.at.last()) {
+        match (self.at.first(), self.at.get(STORM_OF - 1)) {
             (Some(Some(newest)), Some(Some(oldest))) => {
                 newest.since(*oldest) <= STORM_WITHIN && now.since(*newest) < self.quiet(hosts) + longer
             }

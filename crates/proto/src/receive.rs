@@ -215,6 +215,9 @@ impl Node {
         let nonce = extension.and_then(|extension| extension.nonce);
         match (datagram.lane, nonce, extension) {
             (Lane::Unicast, Some(_), Some(extension)) if extension.pull.is_some() => {
+                if let Some(digest) = extension.digest {
+                    self.remind(arrival, extension, digest);
+                }
                 if let Some(pull) = &extension.pull {
                     self.answer_pull(arrival, datagram, extension, pull);
                 }
@@ -225,6 +228,7 @@ impl Node {
                 }
                 if let Some((extension, digest)) = extension.and_then(|extension| Some((extension, extension.digest?)))
                 {
+                    self.remind(arrival, extension, digest);
                     self.compare(arrival, extension, digest);
                 }
             }

@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::chain::{Chain, Stage};
 use crate::id::PeerId;
-use crate::monitor::{Chain, SOON, Stage};
+use crate::monitor::SOON;
 use crate::node::Node;
 use crate::time::Instant;
 

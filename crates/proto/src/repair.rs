@@ -40,6 +40,8 @@ impl Node {
         if digest == link.digest.live() {
             return self.agree(now, interface);
         }
+        self.ask_why_fewer(arrival, &key, digest);
+        let Some(link) = self.links.get(&interface) else { return };
         if link.puller.current.is_some() {
             return;
         }
@@ -48,10 +50,12 @@ impl Node {
             return self.plan_repair(now, interface, (key, digest));
         }
         let stormy = link.newcomers.will_tell(now, hosts) || link.pages.others_tell(now);
+        // Where another was answered, this host is not the only one that comes.
+        let alone = extension.echo.is_none() || extension.echo == link.search_nonce;
         if let Some(link) = self.links.get_mut(&interface) {
             link.differs = true;
         }
-        if stormy {
+        if stormy || !alone {
             // Others will be told, or tell of themselves: what is missing then is asked for.
             return self.plan_repair(now, interface, (key, digest));
         }

@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound;
 
+use crate::chain::Chain;
 use crate::health::Health;
 use crate::id::PeerId;
 use crate::limit::{Rate, TokenBucket};
 use crate::message::Nonce;
-use crate::monitor::{Asked, Chain};
+use crate::monitor::Asked;
 use crate::node::Node;
 use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::reach::Doubt;
+use crate::reminder::Burials;
 use crate::suspicion::Accusation;
 use crate::time::Instant;
 use crate::timers::Timer;
@@ -51,6 +53,8 @@ pub(crate) struct Ring {
     pub(crate) accused_sorted_out: Instant,
     /// Who is there and does not answer.
     pub(crate) doubts: BTreeMap<PeerId, Doubt>,
+    /// Who was declared dead lately.
+    pub(crate) burials: Burials,
     pub(crate) health: Health,
     pub(crate) refutations: TokenBucket,
     /// How many lost peers came back lately, and since when.
@@ -71,6 +75,7 @@ impl Default for Ring {
             hold_until: None,
             accused_sorted_out: Instant::ZERO,
             doubts: BTreeMap::new(),
+            burials: Burials::default(),
             health: Health::default(),
             refutations: TokenBucket::new(REFUTATIONS),
             returns: (Instant::ZERO, 0),

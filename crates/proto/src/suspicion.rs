@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::announce::Detail;
+use crate::chain::{Chain, Stage};
 use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::event::{Cause, Change, Lane};
 use crate::frame::DATAGRAM_MAX;
 use crate::id::PeerId;
 use crate::learn::Arrival;
 use crate::message::{Kind, Message, Nonce};
-use crate::monitor::{Chain, Stage};
 use crate::node::Node;
 use crate::peer::{PeerKey, State};
 use crate::receive::GOODBYE_LEAP_MAX;
@@ -36,7 +36,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// A peer that another host suspects.
 #[derive(Debug, Clone)]
 pub(crate) struct Accusation {
-    until: Instant,
+    /// Until when it is remembered.
+    pub(crate) until: Instant,
     /// Who suspects, and where to vouch.
     to: SocketAddr,
     /// When the peer was heard after that.
@@ -84,6 +85,9 @@ impl Node {
             Lane::Unicast => {
                 for claim in &claims.heard {
                     self.hear_voucher(arrival, claim);
+                }
+                for claim in &claims.dead {
+                    self.hear_reminder(arrival, claim);
                 }
             }
         }

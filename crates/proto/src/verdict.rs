@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::chain::Stage;
 use crate::claim::Claim;
 use crate::digest::bucket_of;
 use crate::event::{Cause, Change};
 use crate::id::PeerId;
 use crate::learn::Arrival;
 use crate::message::Info;
-use crate::monitor::Stage;
 use crate::node::Node;
 use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::ring::is_member;
@@ -52,8 +52,9 @@ impl Node {
 
     /// One more copy of a verdict, or the end of it.
     pub(crate) fn repeat_verdict(&mut self, interface: u32, id: &PeerId) {
+        let hosts = self.hosts();
         let Some(link) = self.links.get_mut(&interface) else { return };
-        let copies = link.ring.health.verdicts();
+        let copies = link.ring.health.verdicts(hosts);
         let Some(chain) = link.ring.chains.get_mut(id) else { return };
         if chain.copies < copies {
             chain.due = true;
@@ -63,8 +64,9 @@ impl Node {
     }
 
     pub(crate) fn plan_next_verdict(&mut self, now: Instant, interface: u32, id: &PeerId) {
+        let hosts = self.hosts();
         let Some(link) = self.links.get_mut(&interface) else { return };
-        let copies = link.ring.health.verdicts();
+        let copies = link.ring.health.verdicts(hosts);
         let Some(chain) = link.ring.chains.get_mut(id) else { return };
         chain.next = now + COPIES_WITHIN / (copies - 1).max(1);
         if chain.copies >= copies {
@@ -83,25 +85,30 @@ impl Node {
             // It was restarted meanwhile, and that was heard.
             return;
         }
-        let doubt = self.config.verdict_doubt;
-        let heard = self.heard_on(&id, interface);
         let warned = self.links.get(&interface).and_then(|link| link.ring.accused.get(&id)).cloned();
         match warned {
             Some(accusation) if accusation.hold.is_some() => {}
             Some(accusation) if accusation.heard.is_none() => self.believe_verdict(now, interface, &id),
             _ => {
-                let believed_at = heard.map_or(now, |heard| heard + doubt).max(now + UNWARNED);
-                self.accuse(arrival, &id);
-                if let Some(link) = self.links.get_mut(&interface)
-                    && let Some(accusation) = link.ring.accused.get_mut(&id)
-                {
-                    accusation.hold = Some(believed_at);
-                    link.ring.hold_until = Some(link.ring.hold_until.map_or(believed_at, |at| at.min(believed_at)));
-                }
+                self.hold_verdict(arrival, &id, UNWARNED);
                 if self.is_witness_of(&id, interface) {
                     self.question_verdict(now, interface, &id);
                 }
             }
+        }
+    }
+
+    /// A verdict is believed after `least`, and not while the peer was heard just now.
+    pub(crate) fn hold_verdict(&mut self, arrival: Arrival, id: &PeerId, least: Duration) {
+        let (now, interface, doubt) = (arrival.now, arrival.interface, self.config.verdict_doubt);
+        let heard = self.heard_on(id, interface);
+        let believed_at = heard.map_or(now, |heard| heard + doubt).max(now + least);
+        self.accuse(arrival, id);
+        if let Some(link) = self.links.get_mut(&interface)
+            && let Some(accusation) = link.ring.accused.get_mut(id)
+        {
+            accusation.hold = Some(believed_at);
+            link.ring.hold_until = Some(link.ring.hold_until.map_or(believed_at, |at| at.min(believed_at)));
         }
     }
 
@@ -158,7 +165,7 @@ impl Node {
         self.plan_watch(now, interface);
     }
 
-    fn believe_verdict(&mut self, now: Instant, interface: u32, id: &PeerId) {
+    pub(crate) fn believe_verdict(&mut self, now: Instant, interface: u32, id: &PeerId) {
         let Some(link) = self.links.get_mut(&interface) else { return };
         link.ring.accused.remove(id);
         link.ring.doubts.remove(id);
@@ -175,6 +182,7 @@ impl Node {
         if !self.is_live(id) {
             return;
         }
+        self.note_burial(now, interface, id);
         if !self.is_on_other_link(&key, interface) {
             return self.mark_down(now, &key, Reason::Lost, cause);
         }

@@ -111,13 +111,18 @@ impl World {
         last
     }
 
-    /// Starts all hosts within `spread`, each knowing all others from its last run.
+    /// Starts `hosts` within `spread`, each knowing `remembered` from its last run.
     ///
     /// # Errors
     /// What an invariant found broken.
-    pub fn boot_all_warm(&mut self, hosts: &[HostIndex], spread: Duration) -> Result<(), Broken> {
+    pub fn boot_all_warm(
+        &mut self,
+        hosts: &[HostIndex],
+        remembered: &[HostIndex],
+        spread: Duration,
+    ) -> Result<(), Broken> {
         let pause = spread / u32::try_from(hosts.len().max(1)).unwrap_or(u32::MAX);
-        let known: Vec<KnownPeer> = hosts.iter().filter_map(|host| self.known(*host)).collect();
+        let known: Vec<KnownPeer> = remembered.iter().filter_map(|host| self.known(*host)).collect();
         for host in hosts {
             // One at a time: what all of them know together would fill the memory.
             let store = known.clone();

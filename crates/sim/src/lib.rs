@@ -29,6 +29,7 @@ mod plot;
 mod report;
 mod scenario;
 mod seed;
+mod start;
 mod sweep;
 mod tally;
 mod trace;

@@ -8,6 +8,7 @@ use crate::goal::Goal;
 use crate::host::{HostIndex, Memory, Role, Spec};
 use crate::net::{Conditions, SegmentIndex};
 use crate::report::Report;
+use crate::start;
 use crate::trace::Trace;
 use crate::trouble;
 use crate::world::World;
@@ -83,6 +84,17 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "one-way", about: "one host hears nothing of another, for --seconds", run: trouble::one_way },
     Scenario { name: "slow", about: "a tenth of the hosts handles everything 300 ms late", run: trouble::slow },
     Scenario { name: "mixed", about: "a tenth of the hosts are base peers, for --seconds", run: trouble::mixed },
+    Scenario {
+        name: "join-again",
+        about: "five hosts join one after the other, each killed soon after, where --loss has just begun",
+        run: start::join_again,
+    },
+    Scenario { name: "slow-start", about: "hosts with a memory start 155 ms apart", run: start::slow_start },
+    Scenario {
+        name: "gone",
+        about: "all hosts boot, and of those they remember four in five are gone; then one joins and leaves",
+        run: start::gone,
+    },
     Scenario { name: "storm", about: "an attacker floods 10,000 searches a second for ten seconds", run: storm },
 ];
 
@@ -115,7 +127,7 @@ impl Scenario {
 /// yesterday: that is a third of the datagrams, and everybody has listed everybody after a few seconds.
 pub(crate) fn settle(world: &mut World, hosts: &[HostIndex]) -> Result<(), Broken> {
     if hosts.len() > LOOK_AT_ALL_MAX {
-        world.boot_all_warm(hosts, seconds(1))?;
+        world.boot_all_warm(hosts, hosts, seconds(1))?;
         world.run_for(SETTLED_WARM)?;
     } else {
         world.boot_all(hosts, seconds(1));

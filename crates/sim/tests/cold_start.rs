@@ -29,6 +29,22 @@ fn fifty_hosts_within_a_second() -> Result<(), Broken> {
     cold_start(*seed(2), 50, seconds(1))
 }
 
+/// Hosts that come 20 ms apart are neither a storm nor single: no seed may be told from the others by it.
+#[test]
+fn at_any_pace_a_boot_costs_the_same() -> Result<(), Broken> {
+    for (number, spread) in [(1, 1_000), (10, 1_000), (46, 1_000), (2, 300), (3, 2_500)] {
+        let seed = seed(number);
+        let (mut world, all) = World::lan(*seed, 50, Conditions::default());
+        let last = world.boot_all(&all, millis(spread));
+        world.run_for(last)?;
+        let took = world.reach(Goal::everybody(), seconds(1))?;
+        world.run_for(seconds(4))?;
+        let multicasts = world.total().multicasts();
+        assert!(multicasts <= 3 * 50, "{multicasts} multicast packets in {spread} ms, {took:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn two_hundred_hosts_within_a_second() -> Result<(), Broken> {
     cold_start(*seed(3), 200, seconds(1))

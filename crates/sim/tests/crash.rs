@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kimchi_peers_sim::{Broken, Conditions, Fault, Goal, HostIndex, Memory, World, millis, seconds, seed};
+use kimchi_peers_sim::{
+    Broken, Conditions, Fault, Goal, HostIndex, Memory, SegmentIndex, World, millis, seconds, seed,
+};
 
 fn settled(seed: u64, hosts: usize, conditions: Conditions) -> Result<(World, Vec<HostIndex>), Broken> {
     let (mut world, all) = World::lan(seed, hosts, conditions);
@@ -50,10 +52,34 @@ fn also_where_a_fifth_is_lost() -> Result<(), Broken> {
     let (mut world, all) = settled(*seed(3), 50, Conditions::lossy(0.2))?;
     for victim in all.iter().take(10) {
         world.apply(Fault::Crash(*victim));
-        let took = world.reach(Goal::known_by_all(*victim), seconds(8))?;
+        let took = world.reach(Goal::known_by_all(*victim), seconds(5))?;
         println!("at 20 % loss: {} ms", took.as_millis());
     }
     assert_eq!(world.total().false_downs, 0);
+    Ok(())
+}
+
+/// A host that cannot hear those who find a death out learns of it from the neighbours that it compares tables with, and
+/// need not find it out again for itself.
+#[test]
+fn who_hears_no_verdict_is_reminded() -> Result<(), Broken> {
+    for number in 5..10 {
+        let seed = seed(number);
+        let (mut world, all) = settled(*seed, 30, Conditions::default())?;
+        let mut ring: Vec<_> = all.iter().map(|host| (world.host(*host).expect("a host").id, *host)).collect();
+        ring.sort();
+        let [(_, before), (_, victim), (_, behind)] = [ring[0], ring[1], ring[2]];
+        // Far from them in the ring, so that nothing of the probes is missing.
+        let (_, unaware) = ring[15];
+        for judge in [before, behind] {
+            world.apply(Fault::OneWay(SegmentIndex(0), judge, unaware));
+        }
+        world.apply(Fault::Crash(victim));
+        let took = world.reach(Goal::known_by_all(victim), millis(4_800))?;
+        println!("reminded after {} ms", took.as_millis());
+        world.run_for(seconds(10))?;
+        assert_eq!(world.total().false_downs, 0);
+    }
     Ok(())
 }
 

@@ -49,6 +49,22 @@ fn at_twenty_percent_loss_no_living_one_is_dropped() -> Result<(), Broken> {
     world.check_at_rest()
 }
 
+/// All start slowly, and each remembers all that are still to come.
+#[test]
+fn a_slow_start_of_many_that_remember_each_other_asks_little() -> Result<(), Broken> {
+    let (mut world, all) = World::lan(*seed(4), 100, Conditions::default());
+    let pause = millis(155);
+    world.boot_all_warm(&all, &all, pause * 100)?;
+    world.reach(Goal::everybody(), seconds(1))?;
+    // Half of the time each host was there, for 2.3 probes and answers a second.
+    let probing = 100.0 * 15.5 / 2.0 * 2.3;
+    let unicasts = world.total().unicasts();
+    assert!(unicasts as f64 <= probing + 25.0 * 100.0, "{unicasts} unicast packets");
+    world.run_for(seconds(20))?;
+    assert_eq!(world.total().false_downs, 0);
+    world.check_at_rest()
+}
+
 #[test]
 fn who_was_gone_stays_known_whatever_the_age_of_the_machine() -> Result<(), Broken> {
     for days in [0, 29, 31, 400] {

@@ -14,6 +14,7 @@ mod hearsay;
 mod interfaces;
 mod joining;
 mod leaving;
+mod reminding;
 mod restored;
 mod ring;
 mod sealed;

@@ -68,6 +68,24 @@ fn without_an_interface_the_memory_is_kept() {
     assert_eq!(lan.state(host, 9), Some(State::Unknown));
 }
 
+/// Where hosts that remember many start one after the other, all of them asking for all that are not there yet would cost
+/// the square of their number.
+#[test]
+fn of_those_who_agree_only_the_next_in_the_ring_ask_for_who_is_missing() {
+    let mut lan = Lan::new();
+    for number in 1..=10 {
+        lan.start_with(number, Config::default(), vec![known(key(5), 5), known(key(30), 30)]);
+    }
+    lan.run(secs(20));
+    let asks = |host: usize| {
+        let searches = lan.sent_by(host, Kind::Search);
+        searches.iter().filter(|sent| sent.extension().target == Some(id(30))).count()
+    };
+    let asked: Vec<usize> = (0..10).map(asks).collect();
+    assert_eq!(asked, [1, 1, 1, 0, 0, 0, 0, 0, 0, 0], "30 stands before 1, 2 and 3");
+    assert!((0..10).all(|host| lan.state(host, 30) == Some(State::Down)));
+}
+
 #[test]
 fn a_base_peer_gets_three_searches() {
     let base = PeerKey::Base(profile(9).name, address(9));

@@ -94,10 +94,15 @@ fn one_that_asks_is_told_alone_and_two_are_told_with_all() {
     let told = entries(&pages(&lan));
     assert!((2..=31).all(|number| number == 31 || told.iter().any(|entry| entry.id == id(number))), "all are told");
     assert!(pages(&lan).iter().all(|sent| sent.by == 0 && sent.extension().echo.is_none()));
-    // One telling serves everybody for a while, whoever asks.
+    // What was asked meanwhile is served by it, whoever asks; who asks later is served alone for a while.
     lan.forget();
     lan.unicast(0, 101, &request(101, 3));
     assert_eq!(lan.sent_by(0, Kind::Notify).len(), 0);
+    lan.run(millis(100));
+    lan.forget();
+    lan.unicast(0, 101, &request(101, 4));
+    let served = lan.sent_by(0, Kind::Notify);
+    assert_eq!(served.iter().map(|sent| sent.to.ip()).collect::<Vec<_>>(), [address(101)]);
 }
 
 #[test]

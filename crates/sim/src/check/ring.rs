@@ -19,6 +19,8 @@ const COPIES: u32 = 3;
 /// How long a port that was unreachable explains haste, and a verdict that was heard explains a death.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 const HEARD_FOR: Duration = Duration::from_secs(2);
+/// Least questions to a peer whose death was told to this host alone.
+const QUESTIONS: u32 = 3;
 /// How long own suspicions explain an own verdict: a slow host acts up to three seconds late.
 const ASKED_FOR: Duration = Duration::from_secs(5);
 
@@ -29,6 +31,10 @@ pub(super) struct Words {
     suspected: BTreeMap<PeerId, (u32, Instant)>,
     /// Verdicts of others: when the last of them was heard.
     pronounced: BTreeMap<PeerId, Instant>,
+    /// Suspicions of others: when the last of them was heard.
+    warned: BTreeMap<PeerId, Instant>,
+    /// Verdicts that were told to this host alone: when, and how often it asked the peer itself since the first of them.
+    reminded: BTreeMap<PeerId, (Instant, u32)>,
     refused: BTreeMap<std::net::IpAddr, Instant>,
 }
 
@@ -41,6 +47,7 @@ impl Words {
         for output in step.outputs {
             let Output::Send { to, bytes, .. } = output else { continue };
             if !to.ip().is_multicast() {
+                self.note_question(bytes);
                 continue;
             }
             for claim in claims(bytes).iter().flat_map(|claims| &claims.suspect) {
@@ -54,14 +61,34 @@ impl Words {
     /// Only the word of an extended host that is up counts.
     fn note_verdicts(&mut self, step: &Step<'_>) {
         let Feed::Packet(_, packet) = step.feed else { return };
-        if !packet.to.ip().is_multicast() {
-            return;
-        }
         let Some(extension) = packet.extension() else { return };
         let judge = step.node.table().get(&PeerKey::Identity(extension.id));
         let listed = judge.is_some_and(|row| row.state == State::Up && row.addresses().contains(&packet.from.ip()));
-        for claim in extension.claims.iter().filter(|_| listed).flat_map(|claims| &claims.dead) {
-            self.pronounced.insert(claim.id, step.now);
+        let to_all = packet.to.ip().is_multicast();
+        for claims in extension.claims.iter().filter(|_| listed) {
+            for claim in &claims.dead {
+                if to_all {
+                    self.pronounced.insert(claim.id, step.now);
+                } else {
+                    let (at, questions) = self.reminded.entry(claim.id).or_insert((step.now, 0));
+                    *questions = if step.now.since(*at) > HEARD_FOR { 0 } else { *questions };
+                    *at = step.now;
+                }
+            }
+            for claim in claims.suspect.iter().filter(|_| to_all) {
+                self.warned.insert(claim.id, step.now);
+            }
+        }
+    }
+
+    /// A search to one peer counts as a question to it.
+    fn note_question(&mut self, bytes: &[u8]) {
+        let target = || Message::decode(bytes).ok()?.info.extension?.target;
+        if self.reminded.is_empty() {
+            return;
+        }
+        if let Some((_, questions)) = target().and_then(|id| self.reminded.get_mut(&id)) {
+            *questions += 1;
         }
     }
 
@@ -88,8 +115,12 @@ impl Words {
 
     /// Whether another host declared it dead, and it was not heard since.
     pub(super) fn was_pronounced(&self, step: &Step<'_>, peer: &Peer) -> bool {
-        let at = peer.key.id().and_then(|id| self.pronounced.get(id));
-        at.is_some_and(|at| step.now.since(*at) <= HEARD_FOR && peer.last_heard.is_none_or(|heard| heard <= *at))
+        let Some(id) = peer.key.id() else { return false };
+        let unheard_since = |at: &Instant| peer.last_heard.is_none_or(|heard| heard <= *at);
+        let holds = |at: &Instant| step.now.since(*at) <= HEARD_FOR && unheard_since(at);
+        let warned = self.warned.get(id).is_some_and(|at| step.now.since(*at) <= ASKED_FOR && unheard_since(at));
+        let reminded = |(at, questions): &(Instant, u32)| holds(at) && (warned || *questions >= QUESTIONS);
+        self.pronounced.get(id).is_some_and(holds) || self.reminded.get(id).is_some_and(reminded)
     }
 }
 
