@@ -35,12 +35,16 @@ impl PeerId {
     }
 
     /// The letters of the text form.
-    pub(crate) fn letters(&self) -> impl Iterator<Item = u8> {
-        self.0.chunks(3).flat_map(|group| {
-            let word = group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
-            let letter = move |index: usize| ALPHABET.get(((word >> (18 - 6 * index)) & 63) as usize);
-            (0..=group.len()).filter_map(letter).copied()
-        })
+    pub(crate) fn letters(&self) -> [u8; PEER_ID_TEXT_LENGTH] {
+        let mut text = [0; PEER_ID_TEXT_LENGTH];
+        for (letters, group) in text.chunks_mut(4).zip(self.0.chunks(3)) {
+            let byte = |index: usize| group.get(index).copied().map_or(0, u32::from);
+            let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+            for (letter, shift) in letters.iter_mut().zip([18, 12, 6, 0]) {
+                *letter = ALPHABET.get((word >> shift & 63) as usize).copied().unwrap_or(b'A');
+            }
+        }
+        text
     }
 
     /// The first eight bytes as a number.
@@ -65,9 +69,7 @@ impl PartialOrd for PeerId {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; PEER_ID_TEXT_LENGTH];
-        text.iter_mut().zip(self.letters()).for_each(|(slot, letter)| *slot = letter);
-        out.pad(std::str::from_utf8(&text).unwrap_or_default())
+        out.pad(std::str::from_utf8(&self.letters()).unwrap_or_default())
     }
 }
 

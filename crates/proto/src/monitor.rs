@@ -99,6 +99,21 @@ impl Chain {
     pub(crate) fn is_open(&self) -> bool {
         self.stage != Stage::Dead
     }
+
+    /// Whether this host asks for it.
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(self.stage, Stage::Asked | Stage::Suspected)
+    }
+
+    /// Forgets how long it has been silent.
+    pub(crate) fn begin_anew(&mut self, now: Instant) {
+        let later = now.since(self.since);
+        self.since = now;
+        self.suspect_at += later;
+        self.verdict_at += later;
+        (self.stage, self.tries, self.copies, self.due, self.next) = (Stage::Asked, 0, 0, false, now);
+        self.refusals = 0;
+    }
 }
 
 impl Node {
@@ -115,6 +130,7 @@ impl Node {
             self.miss_neighbours(now, interface);
             self.widen(now, interface);
             self.advance_chains(now, interface);
+            self.keep_listening(now, interface);
             self.probe_round(now, interface);
         }
         self.plan_watch(now, interface);
@@ -140,17 +156,8 @@ impl Node {
     }
 
     fn wake_late(&mut self, now: Instant, interface: u32, very: bool) {
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        link.ring.asked = None;
-        for chain in link.ring.chains.values_mut().filter(|chain| chain.is_open()) {
-            let later = now.since(chain.since);
-            chain.since = now;
-            chain.suspect_at += later;
-            chain.verdict_at += later;
-            (chain.stage, chain.tries, chain.copies, chain.due, chain.next) = (Stage::Asked, 0, 0, false, now);
-            chain.refusals = 0;
-        }
-        if very {
+        self.begin_anew(now, interface);
+        if let Some(link) = self.links.get_mut(&interface).filter(|_| very) {
             link.start_announcing(now);
         }
     }
@@ -359,10 +366,9 @@ impl Node {
     pub(crate) fn hear_in_ring(&mut self, arrival: Arrival, message: &Message) {
         let Some(extension) = &message.info.extension else { return };
         let (now, interface, id) = (arrival.now, arrival.interface, extension.id);
+        self.note_heard(now, interface);
         let Some(link) = self.links.get_mut(&interface) else { return };
         let ring = &mut link.ring;
-        ring.health.heard = Some(now);
-        ring.health.isolated = false;
         let asked = ring.asked.filter(|asked| asked.id == id);
         let concerned = asked.is_some()
             || ring.chains.contains_key(&id)

@@ -20,6 +20,9 @@ use crate::text::HostName;
 use crate::time::Instant;
 use crate::timers::Timer;
 
+/// Room for so many outputs is kept when all of them were taken.
+const OUTPUTS_KEPT: usize = 64;
+
 /// Who this host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -126,6 +129,10 @@ impl Node {
     pub fn poll(&mut self) -> Output {
         if let Some(output) = self.outputs.pop_front() {
             return output;
+        }
+        if self.outputs.capacity() > OUTPUTS_KEPT {
+            // A whole network came at once; that memory is not needed again soon.
+            self.outputs = VecDeque::new();
         }
         let (until, why) = self.next_deadline().unzip();
         self.waiting_until = until;

@@ -40,6 +40,8 @@ pub(crate) struct Ring {
     pub(crate) nonce: Nonce,
     /// The probe under way.
     pub(crate) asked: Option<Asked>,
+    /// When others were last asked because a peer is missed.
+    pub(crate) asked_others: Option<Instant>,
     /// Who missed a probe.
     pub(crate) chains: BTreeMap<PeerId, Chain>,
     /// Who is missed by others.
@@ -66,6 +68,7 @@ impl Default for Ring {
             rounds: 0,
             nonce: Nonce(0),
             asked: None,
+            asked_others: None,
             chains: BTreeMap::new(),
             accused: BTreeMap::new(),
             hold_until: None,

@@ -41,7 +41,7 @@ const SAMPLE: usize = 50;
 
 /// For so long hosts that start are left alone before anything happens.
 const SETTLED: Duration = seconds(40);
-const SETTLED_WARM: Duration = seconds(12);
+const SETTLED_AT_ONCE: Duration = seconds(12);
 
 /// A run's world together with what it measured; the world may hold a trace.
 pub(crate) type Outcome = Result<Report, Broken>;
@@ -111,12 +111,12 @@ impl Scenario {
     }
 }
 
-/// Boots all hosts within a second and waits until their start is over. Those of a large network know each other from
-/// yesterday: that is a third of the datagrams, and everybody has listed everybody after a few seconds.
+/// Boots all hosts within a second and waits until their start is over. Those of a large network are made to know each
+/// other without a boot.
 pub(crate) fn settle(world: &mut World, hosts: &[HostIndex]) -> Result<(), Broken> {
     if hosts.len() > LOOK_AT_ALL_MAX {
-        world.boot_all_warm(hosts, seconds(1))?;
-        world.run_for(SETTLED_WARM)?;
+        world.settle_all(hosts)?;
+        world.run_for(SETTLED_AT_ONCE)?;
     } else {
         world.boot_all(hosts, seconds(1));
         world.run_for(SETTLED)?;
