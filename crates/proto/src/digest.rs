@@ -20,6 +20,7 @@ use crate::peer::{Conflict, Peer, PeerKey, State};
 use crate::roster::{integer, narrow};
 use crate::text::HostName;
 use crate::time::Instant;
+use crate::writing;
 
 /// How many parts a table has: one for each value of an identity's first six bits.
 pub(crate) const BUCKETS: usize = 64;
@@ -46,6 +47,15 @@ impl FromStr for Digest {
         let Nonce(sum) = sum.parse()?;
         let hosts = integer(hosts, 0, HOSTS_MAX).and_then(narrow)?;
         Ok(Self { sum, hosts })
+    }
+}
+
+impl Digest {
+    /// Writes what `Display` does.
+    pub(crate) fn write(&self, text: &mut String) {
+        writing::hexadecimal(text, self.sum);
+        text.push('/');
+        writing::decimal(text, self.hosts.into());
     }
 }
 

@@ -115,16 +115,19 @@ pub(crate) fn letter_of(six: u32) -> char {
 
 /// The six bits that a letter of base64url stands for.
 pub(crate) fn six_bits(letter: u8) -> Option<u32> {
-    let value = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'-' => 62,
-        b'_' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
+    SIX_BITS.get(usize::from(letter)).copied().filter(|six| *six < 64).map(u32::from)
 }
+
+/// For each byte the six bits that it stands for as a letter, 64 where it is none.
+const SIX_BITS: [u8; 256] = {
+    let mut table = [64; 256];
+    let mut six = 0;
+    while six < ALPHABET.len() {
+        table[ALPHABET[six] as usize] = six as u8;
+        six += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

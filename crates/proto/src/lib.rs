@@ -68,6 +68,7 @@ mod text;
 mod time;
 mod timers;
 mod verdict;
+mod writing;
 
 pub use claim::{CLAIMS_MAX, Claim, Claims};
 pub use config::{Config, GROUP_V4, GROUP_V6, PORT};
