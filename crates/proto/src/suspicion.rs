@@ -270,9 +270,12 @@ impl Node {
             chain.due = true;
             return;
         }
-        if others && !chain.silent && now < chain.verdict_at {
+        if !chain.silent && now < chain.verdict_at {
             chain.next = chain.verdict_at;
-            return self.ask_others(now, interface);
+            if others {
+                self.ask_others(now, interface);
+            }
+            return;
         }
         if deaf && !chain.silent {
             // Contradictions may have been lost too.
