@@ -15,6 +15,8 @@ use crate::time::Instant;
 const DEAF_FROM: Duration = Duration::from_secs(1);
 /// While a peer is missed, others are asked where nobody was heard for so long.
 const ASK_AFTER: Duration = Duration::from_millis(200);
+/// So long after a word to all they are asked.
+const AFTER_A_WORD: Duration = Duration::from_millis(20);
 /// How many others are asked at once: at 20 % loss either way, both miss it once in eight times.
 const OTHERS: usize = 2;
 /// Among so many of the nearest neighbours they are sought.
@@ -43,15 +45,23 @@ impl Node {
         }
     }
 
-    /// While a peer is missed and nobody is heard, asks others.
+    /// While a peer is missed and nobody is heard, asks others: never together with a suspicion, which the question might
+    /// overtake, so that the one who is asked takes the suspicion for old.
     pub(crate) fn keep_listening(&mut self, now: Instant, interface: u32) {
-        let Some(link) = self.links.get(&interface) else { return };
-        let ring = &link.ring;
-        let long_ago = |at: Option<Instant>| at.is_none_or(|at| now.since(at) >= ASK_AFTER);
-        let missed = || ring.chains.values().any(|chain| chain.is_watched() && long_ago(Some(chain.since)));
-        if long_ago(ring.health.heard) && long_ago(ring.asked_others) && missed() {
-            self.ask_others(now, interface);
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let ring = &mut link.ring;
+        let missed = ring.chains.values().filter(|chain| chain.is_watched()).map(|chain| chain.since).min();
+        let due = missed.map(|since| since.max(ring.health.heard.max(ring.asked_others).unwrap_or(since)) + ASK_AFTER);
+        ring.listen_at = due;
+        if due.is_none_or(|due| due > now) {
+            return;
         }
+        if ring.chains.values().any(|chain| chain.speaks_now(now)) {
+            ring.listen_at = Some(now + AFTER_A_WORD);
+            return;
+        }
+        ring.listen_at = Some(now + ASK_AFTER);
+        self.ask_others(now, interface);
     }
 
     /// Asks neighbours that are not missed, to find out whether this host hears.

@@ -105,6 +105,15 @@ impl Chain {
         matches!(self.stage, Stage::Asked | Stage::Suspected)
     }
 
+    /// Whether something may be said of it to all now.
+    pub(crate) fn speaks_now(&self, now: Instant) -> bool {
+        match self.stage {
+            Stage::Asked => self.suspect_at <= now,
+            Stage::Suspected => self.next <= now || self.due,
+            Stage::Left | Stage::Dead => self.next <= now,
+        }
+    }
+
     /// Forgets how long it has been silent.
     pub(crate) fn begin_anew(&mut self, now: Instant) {
         let later = now.since(self.since);
@@ -129,8 +138,8 @@ impl Node {
         if self.takes_part() {
             self.miss_neighbours(now, interface);
             self.widen(now, interface);
-            self.advance_chains(now, interface);
             self.keep_listening(now, interface);
+            self.advance_chains(now, interface);
             self.probe_round(now, interface);
         }
         self.plan_watch(now, interface);
@@ -146,7 +155,7 @@ impl Node {
         }
         let ring = &link.ring;
         let asked = ring.asked.map(|asked| asked.until);
-        let chains = ring.chains.values().map(|chain| chain.next);
+        let chains = ring.chains.values().map(|chain| chain.next).chain(ring.listen_at);
         let first =
             ring.probe_at.into_iter().chain(asked).chain(successor_due).chain(chains).chain(ring.hold_until).min();
         match first {
