@@ -8,18 +8,28 @@ pub(crate) const fn text_length(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 
-/// The letters of `bytes`.
-pub(crate) fn letters(bytes: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
-    bytes.chunks(3).flat_map(|group| {
-        let word = group.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
-        let letter = move |index: usize| ALPHABET.get(((word >> (18 - 6 * index)) & 63) as usize);
-        (0..=group.len()).filter_map(letter).copied()
-    })
+/// The letters of `bytes`, which are as many as [`text_length`] says.
+pub(crate) fn letters<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut text = [0; N];
+    fill(bytes, &mut text);
+    text
 }
 
 /// The text of `bytes`.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    letters(bytes).map(char::from).collect()
+    let mut text = vec![0; text_length(bytes.len())];
+    fill(bytes, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn fill(bytes: &[u8], text: &mut [u8]) {
+    for (letters, group) in text.chunks_mut(4).zip(bytes.chunks(3)) {
+        let byte = |index: usize| group.get(index).copied().map_or(0, u32::from);
+        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (letter, shift) in letters.iter_mut().zip([18, 12, 6, 0]) {
+            *letter = ALPHABET.get((word >> shift & 63) as usize).copied().unwrap_or(b'A');
+        }
+    }
 }
 
 /// Reads exactly `N` bytes. The spare bits of the last letter must be zero, so that no two texts mean the same.
@@ -48,16 +58,19 @@ pub(crate) fn bytes<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 
 /// The six bits that a letter stands for.
 fn six_bits(letter: u8) -> Option<u32> {
-    let value = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'-' => 62,
-        b'_' => 63,
-        _ => return None,
-    };
-    Some(u32::from(value))
+    SIX_BITS.get(usize::from(letter)).copied().filter(|six| *six < 64).map(u32::from)
 }
+
+/// For each byte the six bits that it stands for as a letter, 64 where it is none.
+const SIX_BITS: [u8; 256] = {
+    let mut table = [64; 256];
+    let mut six = 0;
+    while six < ALPHABET.len() {
+        table[ALPHABET[six] as usize] = six as u8;
+        six += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -73,6 +73,30 @@ impl Chain {
     pub(crate) fn is_open(&self) -> bool {
         self.stage != Stage::Dead
     }
+
+    /// Whether this host asks for it.
+    pub(crate) fn is_watched(&self) -> bool {
+        matches!(self.stage, Stage::Asked | Stage::Suspected)
+    }
+
+    /// Whether something may be said of it to all now.
+    pub(crate) fn speaks_now(&self, now: Instant) -> bool {
+        match self.stage {
+            Stage::Asked => self.suspect_at <= now,
+            Stage::Suspected => self.next <= now || self.due,
+            Stage::Left | Stage::Dead => self.next <= now,
+        }
+    }
+
+    /// Forgets how long it has been silent, and goes on at `next`.
+    pub(crate) fn begin_anew(&mut self, now: Instant, next: Instant) {
+        let later = now.since(self.since);
+        self.since = now;
+        self.suspect_at += later;
+        self.verdict_at += later;
+        (self.stage, self.tries, self.copies, self.due, self.next) = (Stage::Asked, 0, 0, false, next);
+        self.refusals = 0;
+    }
 }
 
 impl Node {

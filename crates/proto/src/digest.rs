@@ -20,6 +20,7 @@ use crate::peer::{Conflict, Peer, PeerKey, State};
 use crate::roster::{integer, narrow};
 use crate::text::HostName;
 use crate::time::Instant;
+use crate::writing;
 
 /// How many parts a table has: one for each value of an identity's first six bits.
 pub(crate) const BUCKETS: usize = 64;
@@ -46,6 +47,15 @@ impl FromStr for Digest {
         let Nonce(sum) = sum.parse()?;
         let hosts = integer(hosts, 0, HOSTS_MAX).and_then(narrow)?;
         Ok(Self { sum, hosts })
+    }
+}
+
+impl Digest {
+    /// Writes what `Display` does.
+    pub(crate) fn write(&self, text: &mut String) {
+        writing::hexadecimal(text, self.sum);
+        text.push('/');
+        writing::decimal(text, self.hosts.into());
     }
 }
 
@@ -147,7 +157,7 @@ pub(crate) fn bucket_of(id: &PeerId) -> usize {
 pub(crate) fn mix(id: &PeerId, name: &HostName, address: IpAddr, (http_port, https_port): (u16, u16)) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     // Piece by piece, since the formatting machinery costs more than the hash. Writing into a hash cannot fail.
-    id.letters().for_each(|letter| hash.byte(letter));
+    id.letters().into_iter().for_each(|letter| hash.byte(letter));
     hash.byte(b' ');
     name.as_str().bytes().for_each(|byte| hash.byte(byte));
     hash.byte(b' ');
@@ -179,8 +189,20 @@ impl Fnv {
 
     /// The digits of a number.
     fn decimal(&mut self, number: u16) {
-        let digits = [10_000, 1_000, 100, 10, 1].map(|unit| (unit, b'0' + (number / unit % 10) as u8));
-        digits.iter().filter(|(unit, _)| number >= *unit || *unit == 1).for_each(|(_, digit)| self.byte(*digit));
+        let digit = |unit: u16| b'0' + (number / unit % 10) as u8;
+        if number >= 10_000 {
+            self.byte(digit(10_000));
+        }
+        if number >= 1_000 {
+            self.byte(digit(1_000));
+        }
+        if number >= 100 {
+            self.byte(digit(100));
+        }
+        if number >= 10 {
+            self.byte(digit(10));
+        }
+        self.byte(digit(1));
     }
 
     fn address(&mut self, address: Ipv4Addr) {
@@ -254,7 +276,22 @@ impl Node {
 
     /// Sums everything up anew, after this host's own interfaces, name or ports changed.
     pub(crate) fn rebuild_digests(&mut self, now: Instant) {
-        let sums = self.summed_up();
+        let own = |link: &crate::link::Link| (link.interface.index, self.own_sum(&link.interface));
+        let mut sums: Vec<(u32, LinkDigest)> = self.links.values().map(own).collect();
+        let keys: Vec<PeerKey> = self.table.iter().map(|peer| peer.key.clone()).collect();
+        for key in keys {
+            let Some(peer) = self.table.get(&key) else { continue };
+            let marks: Few<Mark> = self.links.values().filter_map(|link| mark_of(peer, &link.interface)).collect();
+            for mark in &marks {
+                let sum = sums.iter_mut().find(|(interface, _)| *interface == mark.interface);
+                if let (Some((_, sum)), Some(id)) = (sum, key.id()) {
+                    sum.add(id, mark.value, mark.unheard);
+                }
+            }
+            if let Some(peer) = self.table.get_mut(&key) {
+                peer.marks = marks;
+            }
+        }
         for (index, sum) in sums {
             if let Some(link) = self.links.get_mut(&index)
                 && link.digest != sum
@@ -263,22 +300,20 @@ impl Node {
                 link.digest_changed = now;
             }
         }
-        let keys: Vec<PeerKey> = self.table.iter().map(|peer| peer.key.clone()).collect();
-        for key in keys {
-            let Some(peer) = self.table.get(&key) else { continue };
-            let marks = self.links.values().filter_map(|link| mark_of(peer, &link.interface)).collect();
-            if let Some(peer) = self.table.get_mut(&key) {
-                peer.marks = marks;
-            }
+    }
+
+    /// What this host adds itself, alone.
+    fn own_sum(&self, interface: &Interface) -> LinkDigest {
+        let mut sum = LinkDigest::default();
+        if let Some(value) = self.own_value(interface) {
+            sum.add(&self.identity.id, value, false);
         }
+        sum
     }
 
     fn summed_up(&self) -> Vec<(u32, LinkDigest)> {
         let of_link = |link: &crate::link::Link| {
-            let mut sum = LinkDigest::default();
-            if let Some(value) = self.own_value(&link.interface) {
-                sum.add(&self.identity.id, value, false);
-            }
+            let mut sum = self.own_sum(&link.interface);
             for peer in self.table.iter() {
                 if let (Some(mark), Some(id)) = (mark_of(peer, &link.interface), peer.key.id()) {
                     sum.add(id, mark.value, mark.unheard);

@@ -91,6 +91,13 @@ impl FromStr for GroupKey {
     }
 }
 
+impl GroupId {
+    /// The letters of the text form.
+    pub(crate) fn letters(self) -> [u8; GROUP_ID_TEXT] {
+        base64::letters(&self.0)
+    }
+}
+
 impl fmt::Display for GroupId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(&base64::text(&self.0))

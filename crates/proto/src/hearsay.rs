@@ -69,9 +69,10 @@ impl Node {
         if self.links.get(&interface).is_none_or(|link| link.digest.unheard_rows == 0) {
             return;
         }
+        let lifetime = self.lifetime_with_unknown();
         for key in self.unheard_on(interface, range) {
             if key.id().is_some_and(|id| roster.is_same(bucket_of(id))) {
-                self.confirm(now, interface, &key);
+                self.confirm(now, interface, &key, lifetime);
             } else {
                 let pause = DOUBT_WITHIN.mul_f64(self.random.f64());
                 self.table.schedule(&key, now + Duration::from_millis(1) + pause);
@@ -87,14 +88,18 @@ impl Node {
 
     /// Another host knows exactly whom this one knew in its last run.
     pub(crate) fn confirm_all(&mut self, now: Instant, interface: u32) {
+        let lifetime = self.lifetime_with_unknown();
         for key in self.unheard_on(interface, (Bound::Unbounded, Bound::Unbounded)) {
-            self.confirm(now, interface, &key);
+            self.confirm(now, interface, &key, lifetime);
         }
     }
 
-    fn confirm(&mut self, now: Instant, interface: u32, key: &PeerKey) {
-        // The lifetime of the last run is not stored; this host's own is what the others have too.
-        let lifetime = self.lifetime();
+    /// The lifetime of the last run is not stored; this host's own is what the others have too, once all are confirmed.
+    fn lifetime_with_unknown(&self) -> Duration {
+        self.config.heartbeat_interval(self.hosts() + self.table.unknown()) * self.config.missed_heartbeats
+    }
+
+    fn confirm(&mut self, now: Instant, interface: u32, key: &PeerKey, lifetime: Duration) {
         let Some(link) = self.links.get(&interface) else { return };
         let (sealed, mode) = (self.is_sealed(), self.config.mode);
         let Some(peer) = self.table.get_mut(key).filter(|peer| !sealed || mode.admits(peer.trust)) else { return };
@@ -125,13 +130,14 @@ impl Node {
             (State::Down, _) => self.bring_back(now, interface, &key, entry),
             (State::Unknown, _) if self.is_sealed() && !self.config.mode.admits(peer.trust) => Told::Nothing,
             (State::Unknown, _) => {
-                self.rewrite(now, interface, &key, entry);
+                self.rewrite(interface, &key, entry);
                 self.mark_up(now, &key, Cause::Told);
                 self.review_name(&entry.name);
                 Told::News
             }
             (State::Up | State::Suspect, Some(told)) if entry.epoch > told => {
-                let changed = self.rewrite(now, interface, &key, entry);
+                let changed = self.rewrite(interface, &key, entry);
+                self.refresh_digest(now, &key);
                 if changed && self.table.get(&key).is_some_and(|peer| peer.state == State::Up) {
                     self.emit_peer(&key, Change::Changed, Cause::Told);
                 }
@@ -154,9 +160,10 @@ impl Node {
         let row = Peer::new(key.clone(), entry.name.clone(), (entry.http_port, entry.https_port), now);
         let unproven_since = self.is_sealed().then(|| Box::new(now));
         self.table.insert(Peer { unproven_since, ..row });
-        self.rewrite(now, interface, key, entry);
+        self.rewrite(interface, key, entry);
         if self.is_sealed() && !self.config.mode.admits(Trust::Unsigned) {
             // Another's word is no proof, so the peer is asked itself and not listed as there before it answers.
+            self.refresh_digest(now, key);
             self.plan_question(now, key);
             return Told::Nothing;
         }
@@ -172,7 +179,7 @@ impl Node {
         let newest = peer.newest_epoch().max(peer.goodbye.as_ref().map_or(0, |goodbye| goodbye.0));
         match peer.reason {
             Some(Reason::Left) if entry.epoch > newest => {
-                self.rewrite(now, interface, key, entry);
+                self.rewrite(interface, key, entry);
                 self.mark_up(now, key, Cause::Told);
                 self.review_name(&entry.name);
                 Told::News
@@ -217,8 +224,9 @@ impl Node {
         true
     }
 
-    /// Puts what was told into a row that nothing was heard of; tells whether that changed what people see.
-    fn rewrite(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
+    /// Puts what was told into a row that nothing was heard of; tells whether that changed what people see. The digests
+    /// follow when the caller marks the row as up, or refreshes them.
+    fn rewrite(&mut self, interface: u32, key: &PeerKey, entry: &Entry) -> bool {
         let renamed = self.table.get(key).is_some_and(|peer| peer.name != entry.name);
         if renamed && let Some(before) = self.table.rename(key, &entry.name) {
             self.review_name(&before);
@@ -235,9 +243,7 @@ impl Node {
         if peer.paths.len() < PATHS_MAX {
             peer.paths.push(told_path(interface, entry));
         }
-        let changed = renamed || before != (peer.http_port, peer.https_port, peer.addresses());
-        self.refresh_digest(now, key);
-        changed
+        renamed || before != (peer.http_port, peer.https_port, peer.addresses())
     }
 
     /// A peer that was heard on another link is on this one too.

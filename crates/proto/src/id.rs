@@ -34,7 +34,7 @@ impl PeerId {
     }
 
     /// The letters of the text form.
-    pub(crate) fn letters(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn letters(&self) -> [u8; PEER_ID_TEXT_LENGTH] {
         base64::letters(&self.0)
     }
 
@@ -60,9 +60,7 @@ impl PartialOrd for PeerId {
 
 impl fmt::Display for PeerId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; PEER_ID_TEXT_LENGTH];
-        text.iter_mut().zip(self.letters()).for_each(|(slot, letter)| *slot = letter);
-        out.pad(std::str::from_utf8(&text).unwrap_or_default())
+        out.pad(std::str::from_utf8(&self.letters()).unwrap_or_default())
     }
 }
 

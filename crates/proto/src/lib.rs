@@ -43,8 +43,10 @@ mod few;
 mod frame;
 mod group;
 mod health;
+mod hearing;
 mod hearsay;
 mod id;
+mod index;
 mod info;
 mod interface;
 mod learn;
@@ -73,6 +75,7 @@ mod time;
 mod timers;
 mod trust;
 mod verdict;
+mod writing;
 
 pub use claim::{CLAIMS_MAX, Claim, Claims};
 pub use config::{Config, GROUP_V4, GROUP_V6, PORT};

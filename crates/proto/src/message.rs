@@ -1,6 +1,5 @@
 //! The messages and their canonical form. `decode.rs` reads what this file writes.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -13,6 +12,7 @@ use crate::id::PeerId;
 use crate::roster::{Pull, Roster};
 use crate::signature::{self, HostSecret, trailer_length};
 use crate::text::HostName;
+use crate::writing;
 
 /// Version of the extension that this crate speaks.
 pub const EXTENSION_VERSION: u8 = 1;
@@ -23,6 +23,8 @@ pub const TIME_TO_LIVE_MAX: u32 = 86_400;
 
 /// Bytes of a datagram behind the members of the extension and before them: three braces, head and tail.
 const CLOSING: usize = 3 + 4 + 1;
+/// Longer than a body is that tells of nobody else.
+const BODY_USUAL: usize = 512;
 
 /// What a message asks or tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,18 +149,18 @@ impl Message {
 
     /// The body without what closes it. `trailer` is how many bytes will be put between.
     fn open_body(&self, group: Option<GroupId>, trailer: usize) -> String {
-        let mut body = String::with_capacity(512);
+        let mut body = String::with_capacity(BODY_USUAL);
         let info = &self.info;
-        // Everything written here is validated plain ASCII, so nothing needs an escape; writing to a String cannot fail.
-        let _ = write!(
-            body,
-            r#"{{"{}":{{"domain":"{}","IP":"{}","httpport":"{}","httpsport":"{}""#,
-            self.kind.as_str(),
-            info.name,
-            info.address,
-            info.http_port,
-            info.https_port
-        );
+        // Everything written here is validated plain ASCII, so nothing needs an escape.
+        for text in ["{\"", self.kind.as_str(), "\":{\"domain\":\"", info.name.as_str(), "\",\"IP\":\""] {
+            body.push_str(text);
+        }
+        writing::address(&mut body, info.address);
+        body.push_str("\",\"httpport\":\"");
+        writing::decimal(&mut body, info.http_port.into());
+        body.push_str("\",\"httpsport\":\"");
+        writing::decimal(&mut body, info.https_port.into());
+        body.push('"');
         if let Some(extension) = &info.extension {
             extension.write(&mut body, group, CLOSING + trailer);
         }
@@ -194,29 +196,38 @@ impl Extension {
     }
 
     fn write(&self, body: &mut String, group: Option<GroupId>, closing: usize) {
-        let _ = write!(
-            body,
-            r#","kp":{{"v":{EXTENSION_VERSION},"id":"{}","epoch":{},"seq":{},"ttl":{}"#,
-            self.id, self.epoch, self.sequence, self.time_to_live
-        );
-        let mut text = |name: &str, value: Option<&dyn std::fmt::Display>| {
-            if let Some(value) = value {
-                let _ = write!(body, r#","{name}":"{value}""#);
+        body.push_str(",\"kp\":{\"v\":");
+        writing::decimal(body, EXTENSION_VERSION.into());
+        text(body, "id", &self.id.letters());
+        let seconds = u64::from(self.time_to_live);
+        for (name, number) in [(",\"epoch\":", self.epoch), (",\"seq\":", self.sequence), (",\"ttl\":", seconds)] {
+            body.push_str(name);
+            writing::decimal(body, number);
+        }
+        if let Some(target) = &self.target {
+            text(body, "target", &target.letters());
+        }
+        for (name, nonce) in [("nonce", self.nonce), ("echo", self.echo)] {
+            if let Some(Nonce(number)) = nonce {
+                quoted(body, name, |body| writing::hexadecimal(body, number));
             }
-        };
-        let hexadecimal = |nonce: Nonce| format!("{:016x}", nonce.0);
-        let nonce = self.nonce.map(hexadecimal);
-        let echo = self.echo.map(hexadecimal);
-        text("target", self.target.as_ref().map(|value| value as _));
-        text("nonce", nonce.as_ref().map(|value| value as _));
-        text("echo", echo.as_ref().map(|value| value as _));
-        text("was", self.previous_address.as_ref().map(|value| value as _));
-        text("group", group.as_ref().map(|value| value as _));
-        text("dig", self.digest.as_ref().map(|value| value as _));
-        text("version", self.facts.version.as_ref().map(|value| value as _));
-        text("root", self.facts.server_root.as_ref().map(|value| value as _));
-        text("arch", self.facts.architecture.as_ref().map(|value| value as _));
-        text("hyp", self.facts.hypervisor.as_ref().map(|value| value as _));
+        }
+        if let Some(address) = self.previous_address {
+            quoted(body, "was", |body| writing::address(body, address));
+        }
+        if let Some(group) = group {
+            text(body, "group", &group.letters());
+        }
+        if let Some(digest) = &self.digest {
+            quoted(body, "dig", |body| digest.write(body));
+        }
+        let facts = &*self.facts;
+        let named = [("version", &facts.version), ("root", &facts.server_root)];
+        for (name, fact) in named.into_iter().chain([("arch", &facts.architecture), ("hyp", &facts.hypervisor)]) {
+            if let Some(fact) = fact {
+                text(body, name, fact.as_str().as_bytes());
+            }
+        }
         if let Some(pull) = &self.pull {
             pull.write(body, closing);
         }
@@ -228,4 +239,18 @@ impl Extension {
         }
         body.push('}');
     }
+}
+
+/// Writes a member whose value is a string, behind others.
+fn quoted(body: &mut String, name: &str, value: impl FnOnce(&mut String)) {
+    for text in [",\"", name, "\":\""] {
+        body.push_str(text);
+    }
+    value(body);
+    body.push('"');
+}
+
+/// Writes a member whose value is this text, behind others.
+fn text(body: &mut String, name: &str, value: &[u8]) {
+    quoted(body, name, |body| body.push_str(std::str::from_utf8(value).unwrap_or_default()));
 }

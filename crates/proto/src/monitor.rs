@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::announce::Detail;
-use crate::chain::Stage;
 use crate::id::PeerId;
 use crate::learn::Arrival;
 use crate::message::{Kind, Message, Nonce};
@@ -53,6 +52,7 @@ impl Node {
         if self.takes_part() {
             self.miss_neighbours(now, interface);
             self.widen(now, interface);
+            self.keep_listening(now, interface);
             self.advance_chains(now, interface);
             self.probe_round(now, interface);
         }
@@ -69,7 +69,7 @@ impl Node {
         }
         let ring = &link.ring;
         let asked = ring.asked.map(|asked| asked.until);
-        let chains = ring.chains.values().map(|chain| chain.next);
+        let chains = ring.chains.values().map(|chain| chain.next).chain(ring.listen_at);
         let first =
             ring.probe_at.into_iter().chain(asked).chain(successor_due).chain(chains).chain(ring.hold_until).min();
         match first {
@@ -80,18 +80,8 @@ impl Node {
 
     fn wake_late(&mut self, now: Instant, interface: u32, very: bool) {
         // What came in meanwhile is not read yet.
-        let next = now + self.config.try_interval;
-        let Some(link) = self.links.get_mut(&interface) else { return };
-        link.ring.asked = None;
-        for chain in link.ring.chains.values_mut().filter(|chain| chain.is_open()) {
-            let later = now.since(chain.since);
-            chain.since = now;
-            chain.suspect_at += later;
-            chain.verdict_at += later;
-            (chain.stage, chain.tries, chain.copies, chain.due, chain.next) = (Stage::Asked, 0, 0, false, next);
-            chain.refusals = 0;
-        }
-        if very {
+        self.begin_anew(now, interface, now + self.config.try_interval);
+        if let Some(link) = self.links.get_mut(&interface).filter(|_| very) {
             link.start_announcing(now);
         }
     }
@@ -187,10 +177,9 @@ impl Node {
     pub(crate) fn hear_in_ring(&mut self, arrival: Arrival, message: &Message) {
         let Some(extension) = &message.info.extension else { return };
         let (now, interface, id) = (arrival.now, arrival.interface, extension.id);
+        self.note_heard(now, interface);
         let Some(link) = self.links.get_mut(&interface) else { return };
         let ring = &mut link.ring;
-        ring.health.heard = Some(now);
-        ring.health.isolated = false;
         let asked = ring.asked.filter(|asked| asked.id == id);
         let concerned = asked.is_some()
             || ring.chains.contains_key(&id)

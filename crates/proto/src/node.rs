@@ -24,6 +24,9 @@ use crate::time::Instant;
 use crate::timers::Timer;
 use crate::trust::Trust;
 
+/// Room for so many outputs is kept when all of them were taken.
+const OUTPUTS_KEPT: usize = 64;
+
 /// Who this host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
@@ -165,6 +168,10 @@ impl Node {
     pub fn poll(&mut self) -> Output {
         if let Some(output) = self.outputs.pop_front() {
             return output;
+        }
+        if self.outputs.capacity() > OUTPUTS_KEPT {
+            // A whole network came at once; that memory is not needed again soon.
+            self.outputs = VecDeque::new();
         }
         let (until, why) = self.next_deadline().unzip();
         self.waiting_until = until;

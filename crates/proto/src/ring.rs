@@ -42,6 +42,10 @@ pub(crate) struct Ring {
     pub(crate) nonce: Nonce,
     /// The probe under way.
     pub(crate) asked: Option<Asked>,
+    /// When others were last asked because a peer is missed.
+    pub(crate) asked_others: Option<Instant>,
+    /// When that is to be done next, while a peer is missed.
+    pub(crate) listen_at: Option<Instant>,
     /// Who missed a probe.
     pub(crate) chains: BTreeMap<PeerId, Chain>,
     /// Who is missed by others.
@@ -70,6 +74,8 @@ impl Default for Ring {
             rounds: 0,
             nonce: Nonce(0),
             asked: None,
+            asked_others: None,
+            listen_at: None,
             chains: BTreeMap::new(),
             accused: BTreeMap::new(),
             hold_until: None,

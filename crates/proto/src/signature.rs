@@ -73,12 +73,12 @@ pub(crate) fn close(body: &mut String, secret: &HostSecret, group: Option<&Group
     if let Some(key) = group {
         let code = key.code(body.as_bytes());
         body.push_str(CODE_OPENS);
-        body.extend(base64::letters(&code).map(char::from));
+        body.push_str(&base64::text(&code));
         body.push('"');
     }
     let signature = secret.sign(body.as_bytes());
     body.push_str(SIGNATURE_OPENS);
-    body.extend(base64::letters(&signature).map(char::from));
+    body.push_str(&base64::text(&signature));
     body.push_str(CLOSES);
 }
 

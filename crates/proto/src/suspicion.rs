@@ -24,6 +24,8 @@ const LAST_WORD: Duration = Duration::from_millis(200);
 /// The same where the suspect's kernel said that nobody listens.
 const LAST_WORD_REFUSED: Duration = Duration::from_millis(100);
 const COPIES_REFUSED: u32 = 3;
+/// Where nobody else answers before a verdict, it waits so long for that.
+const LISTEN_AGAIN: Duration = Duration::from_millis(100);
 /// What is due within this time is said together.
 const TOGETHER: Duration = Duration::from_millis(100);
 /// For so long one host leaves a suspect to another that was faster.
@@ -282,11 +284,24 @@ impl Node {
             chain.due = true;
             return;
         }
+        if !chain.silent && now < chain.verdict_at {
+            chain.next = chain.verdict_at;
+            if others {
+                self.ask_others(now, interface);
+            }
+            return;
+        }
         if deaf && !chain.silent {
             // Contradictions may have been lost too.
             link.ring.health.isolated = true;
             link.ring.chains.remove(id);
             return self.take_back_suspicion(now, &PeerKey::Identity(*id));
+        }
+        if others && !chain.silent && !self.hears_others(interface) {
+            if let Some(chain) = self.links.get_mut(&interface).and_then(|link| link.ring.chains.get_mut(id)) {
+                chain.next = now + LISTEN_AGAIN;
+            }
+            return self.ask_others(now, interface);
         }
         self.pronounce_dead(now, interface, id);
     }
@@ -359,7 +374,9 @@ impl Node {
         let (all, last_word) =
             if chain.refusals > 2 { (COPIES_REFUSED, LAST_WORD_REFUSED) } else { (copies, LAST_WORD) };
         chain.next = if chain.copies >= all {
-            chain.verdict_at.max(now + last_word)
+            // Half of the time is left to hear others, too.
+            chain.verdict_at = chain.verdict_at.max(now + last_word);
+            chain.verdict_at - last_word / 2
         } else {
             let span = (chain.verdict_at - last_word).since(chain.suspect_at);
             (chain.suspect_at + span * chain.copies / (all - 1).max(1)).max(now + Duration::from_millis(10))

@@ -3,35 +3,38 @@
 //! Every change that an index depends on goes through a method here, so the indexes cannot drift from the rows. An index
 //! holds a row's slot instead of its key, which keeps a row of a large network within a few hundred bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::id::PeerId;
+use crate::index::{Index, Place, Slot};
 use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::text::HostName;
 use crate::time::Instant;
 
-/// Where a row is stored: an index into [`PeerTable::slots`]. The slot of a row that is gone is used again.
-type Slot = u32;
-
 /// The bits of [`PeerTable::last`] that are the slot.
 const LAST_SLOT: u64 = Slot::MAX as u64;
+/// Up to so many entries of [`PeerTable::checks`], the void ones are not worth being sought.
+const CHECKS_LEAST: usize = 64;
 
 /// The peers that a host knows, dead ones included.
 #[derive(Debug, Default)]
 pub struct PeerTable {
     slots: Vec<Option<Box<Peer>>>,
+    /// The slots of rows that are gone, to be used again.
     free: Vec<Slot>,
-    /// The rows keyed by an identity alone: nearly all.
-    identities: BTreeMap<PeerId, Slot>,
+    /// The rows keyed by an identity alone, which are nearly all, by its first bits and in the order of the whole.
+    identities: Index,
     /// The others, which come behind those in the order of keys.
     others: BTreeMap<PeerKey, Slot>,
     /// By a hash of the name: comparing names would look at a text elsewhere in memory for each step of a search.
-    names: BTreeSet<(u32, Slot)>,
-    checks: BTreeSet<(Instant, Slot)>,
-    /// The time of the first entry of `checks`: it is asked for twice with every datagram.
+    names: Index,
+    /// The times at which rows are to be looked at. Where a row has another time by now, or is gone, an entry is void.
+    checks: BinaryHeap<Reverse<(Instant, Slot)>>,
+    /// The time of the first entry of `checks`, which is never void: it is asked for twice with every datagram.
     next_check: Option<Instant>,
     /// The slot that was asked for last, behind the first bits of its identity. One datagram asks for its sender's row many
     /// times, so this saves most searches.
@@ -51,7 +54,7 @@ impl PeerTable {
 
     /// All rows in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.identities.values().chain(self.others.values()).filter_map(|slot| self.at(*slot))
+        self.identities.iter().chain(self.others.values().copied()).filter_map(|slot| self.at(slot))
     }
 
     /// The rows between two keys, in the order of the keys. Panics where the first bound is behind the second.
@@ -60,20 +63,30 @@ impl PeerTable {
         (start, end): (Bound<&PeerKey>, Bound<&PeerKey>),
     ) -> impl DoubleEndedIterator<Item = &'a Peer> + use<'a> {
         // Every key of an identity alone comes before every other key.
-        let identity = |key: &PeerKey| if let PeerKey::Identity(id) = key { Some(*id) } else { None };
+        let place = |key: &PeerKey, behind: bool| match key {
+            PeerKey::Identity(id) => self.place_of(id, behind),
+            PeerKey::Clone(..) | PeerKey::Base(..) => Index::END,
+        };
         let first = match start {
-            Bound::Included(key) => identity(key).map(Bound::Included),
-            Bound::Excluded(key) => identity(key).map(Bound::Excluded),
-            Bound::Unbounded => Some(Bound::Unbounded),
+            Bound::Included(key) => place(key, false),
+            Bound::Excluded(key) => place(key, true),
+            Bound::Unbounded => Index::START,
         };
-        let (last, ends_there) = match end {
-            Bound::Included(key) => identity(key).map_or((Bound::Unbounded, false), |id| (Bound::Included(id), true)),
-            Bound::Excluded(key) => identity(key).map_or((Bound::Unbounded, false), |id| (Bound::Excluded(id), true)),
-            Bound::Unbounded => (Bound::Unbounded, false),
+        let (last, others) = match end {
+            Bound::Included(key) => (place(key, true), !matches!(key, PeerKey::Identity(_))),
+            Bound::Excluded(key) => (place(key, false), !matches!(key, PeerKey::Identity(_))),
+            Bound::Unbounded => (Index::END, true),
         };
-        let identities = first.map(|first| self.identities.range((first, last))).into_iter().flatten();
-        let others = (!ends_there).then(|| self.others.range::<PeerKey, _>((start, end))).into_iter().flatten();
-        identities.map(|(_, slot)| slot).chain(others.map(|(_, slot)| slot)).filter_map(|slot| self.at(*slot))
+        let others = others.then(|| self.others.range::<PeerKey, _>((start, end))).into_iter().flatten();
+        self.identities.range(first, last).chain(others.map(|(_, slot)| *slot)).filter_map(|slot| self.at(slot))
+    }
+
+    /// The place before or behind the row of `id`, whether there is one or not.
+    fn place_of(&self, id: &PeerId, behind: bool) -> Place {
+        self.identities.place(id.prefix(), |slot| match self.at(slot).and_then(|peer| peer.key.id()) {
+            Some(other) => other < id || (behind && other == id),
+            None => false,
+        })
     }
 
     /// How many rows there are.
@@ -130,14 +143,13 @@ impl PeerTable {
     pub(crate) fn with_id(&self, id: &PeerId) -> impl Iterator<Item = &Peer> {
         let (first, last) = (Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::from_bits(u128::MAX).into());
         let copies = self.others.range(PeerKey::Clone(*id, first)..=PeerKey::Clone(*id, last));
-        self.identities.get(id).into_iter().chain(copies.map(|(_, slot)| slot)).filter_map(|slot| self.at(*slot))
+        let row = self.slot(&PeerKey::Identity(*id));
+        row.into_iter().chain(copies.map(|(_, slot)| *slot)).filter_map(|slot| self.at(slot))
     }
 
     /// The rows that carry `name`.
     pub fn named<'a>(&'a self, name: &'a HostName) -> impl Iterator<Item = &'a Peer> {
-        let hash = hash_of(name);
-        let alike = self.names.range((hash, Slot::MIN)..=(hash, Slot::MAX));
-        alike.filter_map(|(_, slot)| self.at(*slot)).filter(move |peer| peer.name == *name)
+        self.names.of(hash_of(name)).filter_map(|slot| self.at(slot)).filter(move |peer| peer.name == *name)
     }
 
     fn slot(&self, key: &PeerKey) -> Option<Slot> {
@@ -145,11 +157,12 @@ impl PeerTable {
             PeerKey::Identity(id) => {
                 let (tag, last) = (id.prefix() & !LAST_SLOT, self.last.load(Ordering::Relaxed));
                 // The slot may hold another row by now, so the row has the last word.
+                let is_it = |slot: &Slot| self.at(*slot).is_some_and(|peer| peer.key == *key);
                 let slot = (last & LAST_SLOT) as Slot;
-                if last & !LAST_SLOT == tag && self.at(slot).is_some_and(|peer| peer.key == *key) {
+                if last & !LAST_SLOT == tag && is_it(&slot) {
                     return Some(slot);
                 }
-                let slot = self.identities.get(id).copied()?;
+                let slot = self.identities.of(id.prefix()).find(is_it)?;
                 self.last.store(tag | u64::from(slot), Ordering::Relaxed);
                 Some(slot)
             }
@@ -179,38 +192,40 @@ impl PeerTable {
             Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
         });
         match &peer.key {
-            PeerKey::Identity(id) => self.identities.insert(*id, slot),
-            PeerKey::Clone(..) | PeerKey::Base(..) => self.others.insert(peer.key.clone(), slot),
-        };
-        self.names.insert((hash_of(&peer.name), slot));
-        if let Some(at) = peer.check_at {
-            self.checks.insert((at, slot));
-            self.note_next_check();
+            PeerKey::Identity(id) => {
+                let slots = &self.slots;
+                let key_at = |slot: Slot| slots.get(slot as usize)?.as_deref()?.key.id();
+                self.identities.insert(id.prefix(), slot, |other| key_at(other).is_some_and(|other| other < id));
+            }
+            PeerKey::Clone(..) | PeerKey::Base(..) => drop(self.others.insert(peer.key.clone(), slot)),
         }
+        self.names.insert(hash_of(&peer.name), slot, |other| other < slot);
         if let Some((since, class)) =
             peer.unproven_since.as_deref().zip(self.unproven.get_mut(usize::from(peer.key.is_base())))
         {
             class.insert((*since, slot));
         }
         self.count(Traits::of(&peer), true);
+        let check_at = peer.check_at;
         if let Some(place) = self.slots.get_mut(slot as usize) {
             *place = Some(Box::new(peer));
+        }
+        if let Some(at) = check_at {
+            self.add_check(at, slot);
         }
     }
 
     /// Takes a row out.
     pub(crate) fn remove(&mut self, key: &PeerKey) -> Option<Peer> {
-        let slot = match key {
-            PeerKey::Identity(id) => self.identities.remove(id),
-            PeerKey::Clone(..) | PeerKey::Base(..) => self.others.remove(key),
-        }?;
+        let slot = self.slot(key)?;
+        match key {
+            PeerKey::Identity(id) => self.identities.remove(id.prefix(), slot),
+            PeerKey::Clone(..) | PeerKey::Base(..) => drop(self.others.remove(key)),
+        }
         let peer = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push(slot);
-        self.names.remove(&(hash_of(&peer.name), slot));
-        if let Some(at) = peer.check_at {
-            self.checks.remove(&(at, slot));
-            self.note_next_check();
-        }
+        self.names.remove(hash_of(&peer.name), slot);
+        self.note_next_check();
         if let Some((since, class)) =
             peer.unproven_since.as_deref().zip(self.unproven.get_mut(usize::from(key.is_base())))
         {
@@ -235,8 +250,8 @@ impl PeerTable {
     pub(crate) fn rename(&mut self, key: &PeerKey, name: &HostName) -> Option<HostName> {
         let slot = self.slot(key)?;
         let before = std::mem::replace(&mut self.at_mut(slot)?.name, name.clone());
-        self.names.remove(&(hash_of(&before), slot));
-        self.names.insert((hash_of(name), slot));
+        self.names.remove(hash_of(&before), slot);
+        self.names.insert(hash_of(name), slot, |other| other < slot);
         Some(before)
     }
 
@@ -256,15 +271,29 @@ impl PeerTable {
     pub(crate) fn schedule(&mut self, key: &PeerKey, at: Instant) {
         let Some(slot) = self.slot(key) else { return };
         let Some(peer) = self.at_mut(slot) else { return };
-        if let Some(before) = peer.check_at.replace(at) {
-            self.checks.remove(&(before, slot));
+        peer.check_at = Some(at);
+        self.add_check(at, slot);
+    }
+
+    fn add_check(&mut self, at: Instant, slot: Slot) {
+        self.checks.push(Reverse((at, slot)));
+        if self.checks.len() > CHECKS_LEAST.max(2 * self.len()) {
+            let is_valid = |Reverse((at, slot)): &Reverse<(Instant, Slot)>| is_planned(&self.slots, *at, *slot);
+            self.checks.retain(is_valid);
         }
-        self.checks.insert((at, slot));
         self.note_next_check();
     }
 
+    /// Takes off what is void, and notes the time of what is first then.
     fn note_next_check(&mut self) {
-        self.next_check = self.checks.first().map(|(at, _)| *at);
+        while let Some(Reverse((at, slot))) = self.checks.peek().copied() {
+            if is_planned(&self.slots, at, slot) {
+                self.next_check = Some(at);
+                return;
+            }
+            self.checks.pop();
+        }
+        self.next_check = None;
     }
 
     /// When the first row wants to be looked at.
@@ -277,11 +306,12 @@ impl PeerTable {
         if self.next_check()? > now {
             return None;
         }
-        let (_, slot) = self.checks.pop_first()?;
-        self.note_next_check();
+        let Reverse((_, slot)) = self.checks.pop()?;
         let peer = self.at_mut(slot)?;
         peer.check_at = None;
-        Some(peer.key.clone())
+        let key = peer.key.clone();
+        self.note_next_check();
+        Some(key)
     }
 
     /// The row that has been down longest among base or among extended peers: the one that makes room.
@@ -295,20 +325,22 @@ impl PeerTable {
     pub(crate) fn is_consistent(&self) -> bool {
         let count = |test: &dyn Fn(&Peer) -> bool| self.iter().filter(|peer| test(peer)).count();
         let slot = |peer: &Peer| self.slot(&peer.key).unwrap();
-        let checks: BTreeSet<_> = self.iter().filter_map(|peer| peer.check_at.map(|at| (at, slot(peer)))).collect();
-        let names: BTreeSet<_> = self.iter().map(|peer| (hash_of(&peer.name), slot(peer))).collect();
         let unproven = |base: bool| {
             let of_class = self.iter().filter(|peer| peer.key.is_base() == base);
             of_class.filter_map(|peer| Some((*peer.unproven_since.as_deref()?, slot(peer)))).collect::<BTreeSet<_>>()
         };
+        let planned: Vec<_> = self.iter().filter_map(|peer| peer.check_at.map(|at| (at, slot(peer)))).collect();
+        let names_are_right = |peer: &Peer| self.names.of(hash_of(&peer.name)).any(|other| other == slot(peer));
         let stored = self.slots.iter().flatten().count();
         self.live_extended == count(&|peer| peer.is_live() && !peer.key.is_base())
             && self.unknown == count(&|peer| peer.state == State::Unknown)
             && self.base == count(&|peer| peer.key.is_base())
-            && self.next_check == checks.first().map(|(at, _)| *at)
-            && self.checks == checks
+            && self.next_check == planned.iter().map(|(at, _)| *at).min()
+            && planned.iter().all(|entry| self.checks.iter().any(|Reverse(check)| check == entry))
+            && self.checks.len() <= CHECKS_LEAST.max(2 * self.len()) + 1
+            && self.names.len() == self.len()
+            && self.iter().all(names_are_right)
             && self.unproven == [unproven(false), unproven(true)]
-            && self.names == names
             && (stored, stored + self.free.len()) == (self.len(), self.slots.len())
             && self.iter().count() == self.len()
             && self.iter().zip(self.iter().skip(1)).all(|(one, next)| one.key < next.key)
@@ -316,8 +348,14 @@ impl PeerTable {
 }
 
 /// FNV-1a. Who makes hashes collide gains no more than by giving many hosts one name.
-fn hash_of(name: &HostName) -> u32 {
-    name.as_str().bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+fn hash_of(name: &HostName) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, mix)
+}
+
+/// Whether the row in a slot wants to be looked at at that time.
+fn is_planned(slots: &[Option<Box<Peer>>], at: Instant, slot: Slot) -> bool {
+    slots.get(slot as usize).and_then(Option::as_deref).is_some_and(|peer| peer.check_at == Some(at))
 }
 
 /// What of a row is counted.

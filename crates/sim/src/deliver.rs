@@ -124,6 +124,7 @@ impl World {
 
     fn carry_out(&mut self, index: HostIndex, output: Output) {
         match output {
+            Output::Send { .. } if self.muted => {}
             Output::Send { interface, from, to, bytes } => {
                 let port = to.port();
                 self.transmit(index, interface, (SocketAddr::new(from, port), to), bytes);

@@ -3,14 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Claim, Command, HostName, Instant, Keyring, Kind, KnownPeer, PeerKey, Trust};
+use kimchi_peers_proto::{Claim, Command, HostName, Instant, Keyring, Kind, KnownPeer};
 
 use crate::base::BasePeer;
-use crate::check::Broken;
 use crate::host::{HostIndex, Life, Memory, Program, Role};
 use crate::naive::NaivePeer;
 use crate::net::{Conditions, Segment, SegmentIndex};
-use crate::wire::{base_message, goodbye_of, group_of, known_peer, slander_of};
+use crate::wire::{base_message, goodbye_of, group_of, slander_of};
 use crate::world::{Feed, Happening, World};
 
 /// Something that happens to the world.
@@ -111,47 +110,6 @@ impl World {
         last
     }
 
-    /// Starts `hosts` within `spread`, each knowing `remembered` from its last run.
-    ///
-    /// # Errors
-    /// What an invariant found broken.
-    pub fn boot_all_warm(
-        &mut self,
-        hosts: &[HostIndex],
-        remembered: &[HostIndex],
-        spread: Duration,
-    ) -> Result<(), Broken> {
-        let pause = spread / u32::try_from(hosts.len().max(1)).unwrap_or(u32::MAX);
-        let known: Vec<KnownPeer> = remembered.iter().filter_map(|host| self.known(*host)).collect();
-        for host in hosts {
-            // One at a time: what all of them know together would fill the memory.
-            let store = known.clone();
-            self.change_clock(*host, |host| host.store = store);
-            self.apply(Fault::Boot(*host, Memory::Warm));
-            self.change_clock(*host, |host| host.store = Vec::new());
-            self.run_for(pause)?;
-        }
-        Ok(())
-    }
-
-    /// What others remember of a host.
-    fn known(&self, index: HostIndex) -> Option<KnownPeer> {
-        let host = self.host(index).filter(|host| host.role == Role::Extended)?;
-        Some(KnownPeer {
-            trust: Trust::Unsigned,
-            holds_name: false,
-            key: PeerKey::Identity(host.id),
-            name: host.name.clone(),
-            http_port: host.profile().http_port,
-            https_port: host.profile().https_port,
-            epoch: host.epoch,
-            sequence: 0,
-            facts: host.profile().facts,
-            addresses: host.addresses().collect(),
-            down: None,
-        })
-    }
-
     /// Lets a fault happen now.
     pub fn apply(&mut self, fault: Fault) {
         self.trace.line(self.now, format_args!("{fault:?}"));
@@ -207,11 +165,17 @@ impl World {
 
     fn boot(&mut self, index: HostIndex, memory: Memory) {
         self.stop(index);
+        let known = self.hosts.get(index.0).map(|host| host.remembers(memory)).unwrap_or_default();
+        self.boot_with(index, known);
+    }
+
+    /// Starts a host's next run with what it knows from the last one.
+    pub(crate) fn boot_with(&mut self, index: HostIndex, known: Vec<KnownPeer>) {
         let seed = self.random.u64(..);
         self.set_life(index, Life::Running);
         let (Some(host), Some(watch)) = (self.hosts.get_mut(index.0), self.watches.get_mut(index.0)) else { return };
         match host.role {
-            Role::Extended => host.start_engine(seed, memory),
+            Role::Extended => host.start_engine(seed, known),
             Role::Base => host.program = Program::Base(BasePeer::new(host.name.clone())),
             Role::Naive { heartbeat } => {
                 let now = host.clock(self.now);
@@ -246,10 +210,9 @@ impl World {
     /// Ends a host's run. What its table held is what its store holds.
     pub(crate) fn stop(&mut self, index: HostIndex) {
         let Some(host) = self.hosts.get_mut(index.0).filter(|host| host.is_on()) else { return };
-        if let Some(node) = host.node() {
-            host.store = node.table().iter().map(known_peer).collect();
+        if let Program::Extended(node) = std::mem::replace(&mut host.program, Program::None) {
+            host.last_run = Some(node);
         }
-        host.program = Program::None;
         host.wait = None;
         host.backlog.clear();
         self.set_life(index, Life::Off);

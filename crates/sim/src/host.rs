@@ -21,7 +21,7 @@ use kimchi_peers_proto::{
 use crate::base::BasePeer;
 use crate::naive::NaivePeer;
 use crate::net::SegmentIndex;
-use crate::wire::Packet;
+use crate::wire::{Packet, known_peer};
 
 /// Which host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,13 +157,17 @@ pub struct Host {
     pub(crate) config: Config,
     /// What it signs with, and the group keys it has.
     pub(crate) seal: Option<(HostSecret, Keyring)>,
-    pub(crate) store: Vec<KnownPeer>,
+    /// The engine of the last run: its table is what a store keeps. It is read when the next run begins, because thousands
+    /// of hosts may be gone at once and never come back.
+    pub(crate) last_run: Option<Box<Node>>,
     /// How far its clock, which counts from its own start, is ahead of the world's.
     pub(crate) clock_ahead: Duration,
     /// How late it handles everything.
     pub(crate) slow_by: Duration,
     /// When and why the engine wants to be woken, by the world's clock.
     pub(crate) wait: Option<(Instant, Timer)>,
+    /// When the first of its wake-ups that are planned comes, by the world's own clock.
+    pub(crate) wakes_at: Option<Instant>,
     pub(crate) backlog: VecDeque<(u32, Rc<Packet>)>,
 }
 
@@ -221,14 +225,17 @@ impl Host {
         Profile { name: self.name.clone(), http_port: 8000, https_port: 8001, facts: facts.into() }
     }
 
+    /// What its next run knows from the last one.
+    pub(crate) fn remembers(&self, memory: Memory) -> Vec<KnownPeer> {
+        let last_run = self.last_run.as_deref().filter(|_| memory == Memory::Warm);
+        last_run.map(|node| node.table().iter().map(known_peer).collect()).unwrap_or_default()
+    }
+
     /// Makes the engine of the next run. The new epoch is stored before anything can be sent.
-    pub(crate) fn start_engine(&mut self, seed: u64, memory: Memory) {
+    pub(crate) fn start_engine(&mut self, seed: u64, known: Vec<KnownPeer>) {
         self.epoch += 1;
+        self.last_run = None;
         let identity = Identity { id: self.id, epoch: self.epoch };
-        let known = match memory {
-            Memory::Cold => Vec::new(),
-            Memory::Warm => self.store.clone(),
-        };
         let node = Node::new(identity, self.profile(), self.config.clone(), seed, known);
         let node = match &self.seal {
             Some((secret, keyring)) => node.sealed(secret.clone(), keyring.clone()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kimchi_peers_sim::{SCENARIOS, Settings, compare, scenario, sweep};
+use kimchi_peers_sim::{Quiet, SCENARIOS, Settings, Weather, compare, scenario, sweep};
 
 const HELP: &str = "\
 Runs the discovery engine of many hosts in one deterministic world.
@@ -22,6 +22,10 @@ usage: kimchi-peers-sim [--scenario NAME] [--hosts N] [--seed N] [--runs N] [--l
 
   compare           instead of a scenario: the request as written, that with a heartbeat, and ours, side by side;
                     prints a table in Markdown
+  quiet-days        instead of a scenario: so many host-days of quiet life, in worlds of --hosts hosts (20 unless given) and
+                    one day each, a seed each; tells after each how many living hosts were taken for dead so far
+  --days N          with quiet-days: how many host-days (1000)
+  --bursts          with quiet-days: each host is besides deaf for two seconds once a minute
   --hosts N,N,...   with compare: the sizes of the networks (10,50,200,1000)
   --out DIR         with compare: where to put the plots (none are drawn without it)
 
@@ -30,6 +34,7 @@ examples:
   kimchi-peers-sim --scenario join --hosts 50 --loss 20 --runs 20
   kimchi-peers-sim --scenario loss --hosts 20 --seconds 3600
   kimchi-peers-sim compare --hosts 10,50,200,1000 --out plots
+  kimchi-peers-sim quiet-days --days 1000 --loss 20
 
 exit status: 0 done, 1 a promise was broken, 2 usage
 ";
@@ -42,6 +47,10 @@ struct Request {
     seeds: Option<u64>,
     /// The protocols side by side instead of a scenario.
     compare: bool,
+    /// Quiet life instead of a scenario.
+    quiet_days: bool,
+    bursts: bool,
+    days: f64,
     sizes: Vec<usize>,
     out: Option<PathBuf>,
     settings: Settings,
@@ -55,6 +64,7 @@ fn main() -> ExitCode {
     }
     match parse(&arguments) {
         Ok(request) if request.compare => run_comparison(&request),
+        Ok(request) if request.quiet_days => run_quiet_days(&request),
         Ok(Request { seeds: Some(count), name, settings, .. }) => run_sweep(&name, &settings, count),
         Ok(request) => run(&request),
         Err(problem) => {
@@ -77,19 +87,25 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
         runs: 1,
         seeds: None,
         compare: false,
+        quiet_days: false,
+        bursts: false,
+        days: 1_000.0,
         sizes: vec![10, 50, 200, 1000],
         out: None,
         settings: Settings::default(),
     };
     let mut arguments = arguments.iter();
     while let Some(name) = arguments.next() {
-        if name == "--trace" || name == "compare" {
-            request.settings.trace |= name == "--trace";
-            request.compare |= name == "compare";
-            continue;
+        match name.as_str() {
+            "--trace" => request.settings.trace = true,
+            "--bursts" => request.bursts = true,
+            "compare" => request.compare = true,
+            "quiet-days" => (request.quiet_days, request.settings.hosts) = (true, 20),
+            _ => {
+                let value = arguments.next().ok_or_else(|| format!("{name} needs a value, or is unknown"))?;
+                take(&mut request, name, value)?;
+            }
         }
-        let value = arguments.next().ok_or_else(|| format!("{name} needs a value, or is unknown"))?;
-        take(&mut request, name, value)?;
     }
     Ok(request)
 }
@@ -103,6 +119,10 @@ fn take(request: &mut Request, name: &str, value: &str) -> Result<(), String> {
             let sizes = value.split(',').map(|size| size.parse().map_err(|_| format!("{name} {size}: not a number")));
             request.sizes = sizes.collect::<Result<_, _>>()?;
             settings.hosts = request.sizes.first().copied().unwrap_or(settings.hosts);
+        }
+        "--days" => {
+            let days = value.parse::<f64>().ok().filter(|days| *days > 0.0);
+            request.days = days.ok_or_else(|| format!("--days {value}: not a number above 0"))?;
         }
         "--out" => request.out = Some(PathBuf::from(value)),
         "--seeds" => request.seeds = Some(number()?),
@@ -136,6 +156,31 @@ fn run(request: &Request) -> ExitCode {
         }
     }
     if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Lives one day after the other in worlds of their own until there are enough.
+fn run_quiet_days(request: &Request) -> ExitCode {
+    let weather = Weather { loss: request.settings.loss, bursts: request.bursts };
+    let (mut all, mut broken) = (Quiet::default(), false);
+    for seed in request.settings.seed.. {
+        match Quiet::live(request.settings.hosts, 24, weather, seed) {
+            Ok(quiet) => {
+                if quiet.false_deaths > 0 {
+                    complain(&format!("false deaths with seed {seed}: {quiet}\n"));
+                }
+                all.add(&quiet);
+            }
+            Err(problem) => {
+                broken = true;
+                complain(&format!("broken: {problem}\n"));
+            }
+        }
+        print(&format!("seed {seed}: {all}\n"));
+        if broken || all.host_days >= request.days {
+            break;
+        }
+    }
+    if broken || all.false_deaths > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn run_sweep(name: &str, settings: &Settings, count: u64) -> ExitCode {

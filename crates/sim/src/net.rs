@@ -286,8 +286,12 @@ impl Net {
             flights.reserve(segment.plugs.len());
             (0..segment.plugs.len()).for_each(|plug| segment.reach(random, now, (from, plug), &mut flights));
         } else {
-            let plugs = segment.addresses.get(&to).cloned().unwrap_or_default();
-            plugs.into_iter().for_each(|plug| segment.reach(random, now, (from, plug), &mut flights));
+            // Mostly one.
+            let mut number = 0;
+            while let Some(plug) = segment.addresses.get(&to).and_then(|plugs| plugs.get(number)).copied() {
+                segment.reach(random, now, (from, plug), &mut flights);
+                number += 1;
+            }
         }
         flights
     }

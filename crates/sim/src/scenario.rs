@@ -42,7 +42,9 @@ const SAMPLE: usize = 50;
 
 /// For so long hosts that start are left alone before anything happens.
 const SETTLED: Duration = seconds(40);
-const SETTLED_WARM: Duration = seconds(12);
+const SETTLED_AT_ONCE: Duration = seconds(12);
+/// Between two faults of one day.
+const BETWEEN: Duration = seconds(10);
 
 /// A run's world together with what it measured; the world may hold a trace.
 pub(crate) type Outcome = Result<Report, Broken>;
@@ -65,6 +67,11 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "crash", about: "one host is gone without a word", run: crash },
     Scenario { name: "half-power-cut", about: "every other host is gone at once", run: half_power_cut },
     Scenario { name: "partition", about: "the network is cut in halves for two minutes and healed", run: partition },
+    Scenario {
+        name: "one-day",
+        about: "one network: a join, a crash, a cut for ten seconds and its end, and half of all hosts gone",
+        run: one_day,
+    },
     Scenario {
         name: "loss",
         about: "steady life at --loss (20 % unless given): nobody may be taken for dead",
@@ -123,12 +130,12 @@ impl Scenario {
     }
 }
 
-/// Boots all hosts within a second and waits until their start is over. Those of a large network know each other from
-/// yesterday: that is a third of the datagrams, and everybody has listed everybody after a few seconds.
+/// Boots all hosts within a second and waits until their start is over. Those of a large network are made to know each
+/// other without a boot.
 pub(crate) fn settle(world: &mut World, hosts: &[HostIndex]) -> Result<(), Broken> {
     if hosts.len() > LOOK_AT_ALL_MAX {
-        world.boot_all_warm(hosts, hosts, seconds(1))?;
-        world.run_for(SETTLED_WARM)?;
+        world.settle_all(hosts)?;
+        world.run_for(SETTLED_AT_ONCE)?;
     } else {
         world.boot_all(hosts, seconds(1));
         world.run_for(SETTLED)?;
@@ -160,24 +167,35 @@ fn join(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Settings
     settle(world, others)?;
     let before = world.total();
     let start = world.now();
-    world.apply(Fault::Boot(*newcomer, Memory::Cold));
-    let by_all = world.reach(Goal::known_by_all(*newcomer), seconds(60))?;
-    world.reach(Goal::knows_all(*newcomer), seconds(60))?;
-    report.time("everybody lists the newcomer", by_all);
-    report.time("the newcomer lists everybody", world.now() - start);
-    report.packets("until then", &before, &world.total());
+    joins(world, *newcomer, &mut report)?;
     world.run_for(seconds(8).saturating_sub(world.now() - start))?;
     report.packets("in 8 s", &before, &world.total());
     finish(world, report)
 }
 
+fn joins(world: &mut World, newcomer: HostIndex, report: &mut Report) -> Result<(), Broken> {
+    let (before, start) = (world.total(), world.now());
+    world.apply(Fault::Boot(newcomer, Memory::Cold));
+    let by_all = world.reach(Goal::known_by_all(newcomer), seconds(60))?;
+    world.reach(Goal::knows_all(newcomer), seconds(60))?;
+    report.time("everybody lists the newcomer", by_all);
+    report.time("the newcomer lists everybody", world.now() - start);
+    report.packets("until then", &before, &world.total());
+    Ok(())
+}
+
 fn gone(world: &mut World, host: HostIndex, mut report: Report, fault: Fault) -> Outcome {
+    is_missed(world, host, &mut report, fault)?;
+    finish(world, report)
+}
+
+fn is_missed(world: &mut World, host: HostIndex, report: &mut Report, fault: Fault) -> Result<(), Broken> {
     let before = world.total();
     world.apply(fault);
     let noticed = world.reach(Goal::known_by_all(host), seconds(300))?;
     report.time("noticed by all", noticed);
     report.packets("until then", &before, &world.total());
-    finish(world, report)
+    Ok(())
 }
 
 fn leave(world: &mut World, hosts: &[HostIndex], report: Report, _: &Settings) -> Outcome {
@@ -194,26 +212,50 @@ fn crash(world: &mut World, hosts: &[HostIndex], report: Report, _: &Settings) -
 
 fn half_power_cut(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Settings) -> Outcome {
     settle(world, hosts)?;
+    lose_half(world, &mut report)?;
+    finish(world, report)
+}
+
+fn lose_half(world: &mut World, report: &mut Report) -> Result<(), Broken> {
     let before = world.total();
     world.apply(Fault::HalfPowerCut);
     let took = world.reach(Goal::everybody(), seconds(300))?;
-    report.time("noticed by all", took);
+    report.time("half of all gone, noticed by all", took);
     report.packets("until then", &before, &world.total());
-    finish(world, report)
+    Ok(())
 }
 
 fn partition(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Settings) -> Outcome {
     settle(world, hosts)?;
+    fall_apart(world, hosts, &mut report, seconds(120))?;
+    finish(world, report)
+}
+
+fn fall_apart(world: &mut World, hosts: &[HostIndex], report: &mut Report, apart: Duration) -> Result<(), Broken> {
     let (segment, (island, _)) = (SegmentIndex(0), hosts.split_at(hosts.len() / 2));
     world.apply(Fault::Partition(segment, island.to_vec()));
     let took = world.reach(Goal::everybody(), seconds(300))?;
     report.time("cut noticed by all", took);
-    world.run_for(seconds(120))?;
+    world.run_for(apart)?;
     let before = world.total();
     world.apply(Fault::Heal(segment));
     let took = world.reach(Goal::everybody(), seconds(300))?;
     report.time("healed", took);
     report.packets("healing", &before, &world.total());
+    Ok(())
+}
+
+/// Thousands of hosts take longer to settle than all that happens then, so here all of it happens to one network.
+fn one_day(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Settings) -> Outcome {
+    let [newcomer, others @ ..] = hosts else { return Ok(report) };
+    settle(world, others)?;
+    joins(world, *newcomer, &mut report)?;
+    world.run_for(BETWEEN)?;
+    is_missed(world, *newcomer, &mut report, Fault::Crash(*newcomer))?;
+    world.run_for(BETWEEN)?;
+    fall_apart(world, others, &mut report, BETWEEN)?;
+    world.run_for(BETWEEN)?;
+    lose_half(world, &mut report)?;
     finish(world, report)
 }
 

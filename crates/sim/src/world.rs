@@ -33,6 +33,8 @@ pub struct World {
     pub(crate) invariants: Invariants,
     /// How often it changed who can hear whom.
     pub(crate) changes: u64,
+    /// Whether what the hosts say goes nowhere.
+    pub(crate) muted: bool,
     seed: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<Entry>>,
@@ -109,6 +111,7 @@ impl World {
             outputs: Vec::new(),
             invariants: Invariants::All,
             changes: 0,
+            muted: false,
             seed,
             sequence: 0,
             heap: BinaryHeap::new(),
@@ -182,10 +185,11 @@ impl World {
             refuses: false,
             config: spec.config,
             seal,
-            store: Vec::new(),
+            last_run: None,
             clock_ahead: spec.uptime.unwrap_or(drawn),
             slow_by: Duration::ZERO,
             wait: None,
+            wakes_at: None,
             backlog: std::collections::VecDeque::new(),
         });
         self.watches.push(Watch::default());
@@ -362,26 +366,36 @@ impl World {
         Broken { seed: self.seed, at: self.now, host, what }
     }
 
+    /// A wake-up that was planned comes. The engine may wait for something later by now.
     fn wake(&mut self, index: HostIndex) {
         let now = self.now;
-        let is_due = |host: &Host| {
-            let due = host.wait.is_some_and(|(until, _)| until + host.slow_by <= host.clock(now));
-            host.life == Life::Running && due
-        };
-        if self.host(index).is_some_and(is_due) {
+        let Some(host) = self.hosts.get_mut(index.0) else { return };
+        if host.wakes_at != Some(now) {
+            // Planned before an earlier one was.
+            return;
+        }
+        host.wakes_at = None;
+        if host.life != Life::Running {
+            return;
+        }
+        if host.wait.is_some_and(|(until, _)| until + host.slow_by <= host.clock(now)) {
             self.feed(index, &Feed::Tick);
+        } else {
+            let wait = host.wait;
+            self.plan_wake(index, wait);
         }
     }
 
-    /// Plans the wake-up that a host's engine asked for.
+    /// Plans the wake-up that a host's engine asked for. One that is planned for an earlier time stays: it finds out itself
+    /// that it is too early, and most engines are asked to wait longer with each datagram.
     pub(crate) fn plan_wake(&mut self, index: HostIndex, wait: Option<(Instant, Timer)>) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(index.0) else { return };
-        let before = std::mem::replace(&mut host.wait, wait);
-        if let Some((until, _)) = wait
-            && before.map(|(until, _)| until) != Some(until)
-        {
-            let at = (until - host.clock_ahead).max(now) + host.slow_by;
+        host.wait = wait;
+        let Some((until, _)) = wait else { return };
+        let at = (until - host.clock_ahead).max(now) + host.slow_by;
+        if host.wakes_at.is_none_or(|planned| at < planned) {
+            host.wakes_at = Some(at);
             self.push(at, Happening::Wake(index));
         }
     }

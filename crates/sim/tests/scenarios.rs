@@ -62,3 +62,24 @@ fn a_sampled_world_still_sees_who_is_missing() -> Result<(), Broken> {
     }
     Ok(())
 }
+
+/// A network that is made at once is one that has been there for a while: all list all, nobody is doubted, and who comes
+/// and goes is noticed as ever.
+#[test]
+fn a_network_made_at_once_is_at_rest() -> Result<(), Broken> {
+    let (mut world, all) = World::lan(*seed(1), 60, Conditions::default());
+    let (newcomer, others) = all.split_first().expect("hosts");
+    world.settle_all(others)?;
+    assert_eq!(world.total().multicasts() + world.total().unicasts(), 0, "nothing is sent meanwhile");
+    world.reach(Goal::everybody(), seconds(0))?;
+    world.run_for(seconds(120))?;
+    world.check_at_rest()?;
+    assert_eq!((world.total().downs, world.total().suspects), (0, 0));
+    let probes = world.total().unicasts() as f64 / (120.0 * others.len() as f64);
+    assert!((2.2..2.6).contains(&probes), "{probes} unicast a host and second");
+    world.apply(Fault::Boot(*newcomer, Memory::Cold));
+    world.reach(Goal::everybody(), seconds(1))?;
+    world.apply(Fault::Crash(*newcomer));
+    world.reach(Goal::everybody(), seconds(5))?;
+    world.check_at_rest()
+}

@@ -14,8 +14,8 @@ mod server;
 pub(crate) mod session;
 mod status;
 mod tls;
-mod watched;
 mod trust;
+mod watched;
 
 use std::sync::Arc;
 

@@ -88,8 +88,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
         holds_name: row.get::<_, i64>(17)? == 1,
     };
     // Any other number reads as one of the two, and would go unnoticed.
-    let intact =
-        matches!(row.get::<_, i64>(17)?, 0 | 1) && row.get::<_, String>(15)? == checksum(&peer, &addresses);
+    let intact = matches!(row.get::<_, i64>(17)?, 0 | 1) && row.get::<_, String>(15)? == checksum(&peer, &addresses);
     Ok(intact.then_some(peer))
 }
 
