@@ -191,7 +191,7 @@ fn a_changed_key_is_a_conflict_until_somebody_trusts_it() {
         let other = Daemon::start(&hosts[1]);
         until(seconds(20), "a conflict", || trust(&watcher, name).as_deref() == Some("conflict"));
         assert!(watcher.urls().is_empty());
-        assert!(watcher.say(&["show", &id]).contains(&format!("kimchi-peers trust {id}")));
+        assert!(watcher.say(&["show", name]).contains(&format!("kimchi-peers trust {name}")));
         assert!(watcher.say(&["trust", name]).contains(&id));
         until(seconds(10), "the name is the new key's", || trust(&watcher, name).as_deref() == Some("pinned"));
         assert_eq!(watcher.urls().len(), 1);
