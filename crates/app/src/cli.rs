@@ -235,6 +235,7 @@ pub(crate) struct ListArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
     /// A name, an address, an id, or the beginning of one that fits no other peer
+    #[arg(allow_hyphen_values = true)]
     pub(crate) peer: String,
     #[command(flatten)]
     pub(crate) output: TextOutput,
@@ -268,6 +269,7 @@ pub(crate) struct AddArguments {
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArguments {
     /// Its whole name, address or id, or the URL or HOST:PORT of its console
+    #[arg(allow_hyphen_values = true)]
     pub(crate) peer: String,
 }
 
@@ -450,6 +452,19 @@ mod tests {
             assert_eq!(help.contains("--api"), shows, "{help}");
             assert_eq!(help.contains("--state-dir"), shows, "{help}");
         }
+    }
+
+    #[test]
+    fn an_id_may_begin_with_a_hyphen() {
+        for line in [
+            "kp show -4geZoMyUZ1S --json",
+            "kp show --json -4geZoMyUZ1S",
+            "kp trust -4geZoMyUZ1S",
+            "kp key use -4geZoMyUZ1",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        assert!(Cli::try_parse_from(["kp", "show", "a", "--jsno"]).is_err());
     }
 
     #[test]

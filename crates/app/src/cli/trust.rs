@@ -10,6 +10,7 @@ use super::{NoConnection, TextOutput};
 #[derive(Debug, Args)]
 pub(crate) struct TrustArguments {
     /// Its name, address or id; of several with one name the one in conflict is meant
+    #[arg(allow_hyphen_values = true)]
     pub(crate) peer: String,
 }
 

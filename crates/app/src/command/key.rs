@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kimchi_peers::{GroupId, HostKey};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::cli::{Connection, KeyGenerateArguments, KeyIdArguments, KeyInstallArg
 use crate::client::{Client, ClientError, usual_state_directory};
 use crate::command::refuse;
 use crate::daemon::KEY_FILE;
-use crate::failure::{Failure, Stop, USAGE, finish};
+use crate::failure::{Failure, USAGE, finish};
 use crate::keys::{self, KeyFile, KeyFileError};
 use crate::output::{Page, Screen, Tone, fingerprint, pretty, printable};
 use crate::private_file;
@@ -36,7 +36,7 @@ pub(crate) async fn show(arguments: &KeyShowArguments, connection: &Connection) 
     let shown = look(connection).await?;
     let mut screen = Screen::of_process();
     let text = match arguments.output.format() {
-        TextOrJson::Json => pretty(&shown, screen.surface.is_terminal).map_err(Stop::from),
+        TextOrJson::Json => pretty(&shown, screen.surface.is_terminal),
         TextOrJson::Text => Ok(page(&shown, &screen)),
     };
     finish(text.and_then(|text| screen.data(&text)))
@@ -177,7 +177,7 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// The text of the file, or of standard input.
-fn given(path: &PathBuf) -> Result<Zeroizing<String>, Failure> {
+fn given(path: &Path) -> Result<Zeroizing<String>, Failure> {
     if !is_stream(path) {
         let text = private_file::read(path).map_err(|error| Failure::new(printable(&error.to_string())))?;
         return text.ok_or_else(|| Failure::new(printable(&format!("there is no file {}", path.display()))));

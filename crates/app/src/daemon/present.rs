@@ -136,9 +136,10 @@ pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>)
             format!("{other} has the same name{whose}; give one of the two another name")
         }
         Conflict::Pinned(other) => format!(
-            "the name belonged to a host with another key, which is not there now ({other}). If {} was installed anew, say so with: \
-             kimchi-peers trust {}; if not, somebody uses its name. To drop the old key instead: kimchi-peers forget {other}",
-            peer.name, peer.key
+            "the name belonged to a host with another key, which is not there now ({other}). If {name} was installed anew, \
+             say so with: kimchi-peers trust {name}; if not, somebody uses its name. To drop the old key instead: \
+             kimchi-peers forget {name}",
+            name = peer.name
         ),
         Conflict::Address(other) => {
             let other = called(other).unwrap_or_else(|| other.to_string());

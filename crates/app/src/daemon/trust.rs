@@ -73,7 +73,11 @@ impl From<KeyFileError> for KeyError {
     fn from(error: KeyFileError) -> Self {
         match error {
             KeyFileError::Unknown(id) => Self::Unknown(id),
-            other => Self::File(other),
+            other @ (KeyFileError::File(_)
+            | KeyFileError::Line { .. }
+            | KeyFileError::TooMany { .. }
+            | KeyFileError::Full(_)
+            | KeyFileError::Random) => Self::File(other),
         }
     }
 }

@@ -154,6 +154,9 @@ fn a_peer_that_tells_more_of_itself_is_shown_as_the_document_says() {
         let path = format!("/v1/peers/{}", row["id"].as_str().unwrap());
         let detail = conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &path)).json();
         assert_eq!(detail["evidence"][0]["interface"], "lan0", "{detail}");
+        // Nothing is kept of it before it answered.
+        until(LONG, "it is kept", || !daemon.json(&path)["history"].as_array().unwrap().is_empty());
+        assert_eq!(daemon.json(&path)["trust"], "pinned");
         assert_eq!(running.terminate().code(), Some(0));
         daemon.wait_state("other", "down");
         let detail = conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &path)).json();

@@ -17,6 +17,8 @@ fn what_was_known_is_listed_before_any_packet_arrives() {
         let mut daemons: Vec<Daemon<'_>> = hosts.iter().map(Daemon::start).collect();
         wait_all_listed(seconds(10), &daemons);
         daemons[0].say(&["add", "192.0.2.10:8001", "--name", "remote-host"]);
+        // Nothing is kept of a host before it answered, or was heard for ten seconds.
+        until(seconds(60), "all are known to be there to stay", || unproven(&daemons[0]) == 0);
         // Seen peers are written lazily, at most a second or so later; only remotes are durable before the answer.
         std::thread::sleep(seconds(3));
         let known = daemons[0].urls();
@@ -37,6 +39,11 @@ fn what_was_known_is_listed_before_any_packet_arrives() {
         lan.set_cable(&hosts[0], "eth0", true);
         restarted.wait_names(seconds(35), &[hosts[1].name(), hosts[2].name()]);
     });
+}
+
+fn unproven(daemon: &Daemon<'_>) -> u64 {
+    let status: serde_json::Value = serde_json::from_str(&daemon.fetch("/v1/status")).expect("JSON");
+    status["trust"]["unproven"]["extended"].as_u64().expect("a number")
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 use crate::settings::ApiAddress;
 
 /// A line of the file and the sentence about it, which begins with the key and the place.
-const WRONG_LINES: [(&str, &str); 24] = [
+const WRONG_LINES: [(&str, &str); 25] = [
     (
         "name = \"a b\"",
         "a host name: labels of letters, digits, - and _ joined by dots, at most 253 characters, not `a b`",
@@ -51,6 +51,7 @@ const WRONG_LINES: [(&str, &str); 24] = [
     ("tls_cert = \"cert.pem\"", "a PEM file, in the configuration file with its whole path, not `cert.pem`"),
     ("tls_key = 1", "a text in quotes: a PEM file, in the configuration file with its whole path, not `1`"),
     ("allowed_hosts = [\"a:80\"]", "a host name or an IP address, without a port, not `a:80`"),
+    ("trust = \"strict\"", "mark, require-signed or require-group, not `strict`"),
     ("log = \"\\u001b[2J\"", "error, warn, info, debug or trace, not `\\u{1b}[2J`"),
     ("log = { level = 1 }", "a text in quotes: error, warn, info, debug or trace, not `{ level = 1 }`"),
 ];
