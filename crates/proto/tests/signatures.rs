@@ -38,8 +38,8 @@ fn every_vector_proves_what_it_says() {
     let mut count = 0;
     for block in VECTORS.split("\n\n").filter(|block| block.trim_start().starts_with('=')) {
         let word = |name: &str| {
-            let lines = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            lines.last().map(ToOwned::to_owned)
+            let mut lines = block.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            lines.next().map(ToOwned::to_owned)
         };
         let name = word("=").unwrap();
         let group = word("group").map(|hex| GroupKey::from_bytes(key(&hex)));

@@ -125,7 +125,7 @@ impl Registry {
             let Some(row) = self.locals.get_mut(&peer.key).filter(|row| row.peer.holds_name != peer.holds_name) else {
                 continue;
             };
-            row.peer = Box::new(peer);
+            *row.peer = peer;
             keep.extend(row.peer.is_proven().then(|| Keep::Peer(row.peer.key.clone())));
         }
         keep
