@@ -235,8 +235,7 @@ impl Node {
             paths: known.addresses.into_iter().map(path).collect(),
             state,
             reason,
-            // The group may have got another key meanwhile.
-            trust: known.trust.min(Trust::Pinned),
+            trust: known.trust,
             holds_name: known.holds_name && known.trust > Trust::Unsigned,
             ..Peer::new(known.key, known.name, (known.http_port, known.https_port), Instant::ZERO)
         });

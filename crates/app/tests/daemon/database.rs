@@ -37,6 +37,30 @@ impl Database {
         }
     }
 
+    /// Adds the row of a base peer that is down, with this text wherever the daemon keeps text of the network.
+    pub(crate) fn add_base_peer(&self, key: &str, text: &str) {
+        let own = |text: &str| Value::Text(text.to_owned());
+        let of_column = |column: &String| match column.as_str() {
+            "key" => own(key),
+            "addresses" => own("[\"127.0.0.2\"]"),
+            "state" => own("down"),
+            "facts" => own("{}"),
+            "trust" => own("unsigned"),
+            "http_port" | "https_port" => Value::Integer(8001),
+            "epoch" | "sequence" | "holds_name" => Value::Integer(0),
+            "first_seen" | "last_seen" | "state_since" => Value::Integer(1_795_415_329_000),
+            "identity" => Value::Null,
+            _ => own(text),
+        };
+        let columns = self.columns("peer");
+        let mut row: Vec<Value> = columns.iter().map(of_column).collect();
+        // What an unsigned row has in its last two columns is no part of its checksum, as before there were these columns.
+        row.push(own(&checksum("peer", &row[..row.len() - 2])));
+        let places: Vec<String> = (1..=row.len()).map(|number| format!("?{number}")).collect();
+        let insert = format!("INSERT INTO peer ({}, checksum) VALUES ({})", columns.join(", "), places.join(", "));
+        self.0.execute(&insert, params_from_iter(row)).unwrap();
+    }
+
     /// The columns of a table but its checksum, in their order, which is that of the checksum too.
     fn columns(&self, table: &str) -> Vec<String> {
         let mut statement = self.0.prepare(&format!("SELECT name FROM pragma_table_info('{table}')")).unwrap();

@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::inside;
-use super::support::{BasePeer, Daemon, Setup, errors};
+use super::support::{Daemon, Setup, errors};
 
 /// Texts that a browser, a terminal, a spreadsheet, a shell or the log's reader could take for more.
 const HOSTILE: [&str; 9] = [
@@ -27,15 +27,12 @@ fn is_dangerous(character: char) -> bool {
 fn daemon_with(number: usize, text: &str) -> Daemon {
     let mut daemon = Setup::new(&format!("subject-{number}")).start();
     daemon.add("10.5.0.7");
-    let mut peer = BasePeer::known("kvm-base", 2, &daemon);
-    peer.quit();
-    daemon.wait_state("kvm-base", "down");
     assert_eq!(daemon.running.terminate().code(), Some(0));
     let database = Database::open(daemon.setup.state_directory());
     let texts = ["name", "reason", "certificate"].map(|column| (column, text));
     database.change("remote", &texts);
     database.change("history", &["name", "event", "cause", "address", "certificate"].map(|column| (column, text)));
-    database.change("peer", &["name", "reason", "interface"].map(|column| (column, text)));
+    database.add_base_peer("kvm-base@127.0.0.2", text);
     drop(database);
     daemon.setup.start()
 }

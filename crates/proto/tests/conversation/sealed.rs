@@ -487,3 +487,32 @@ fn a_copy_of_a_signature_in_another_place_is_refused() {
         assert_eq!(lan.hosts[0].node.table().len(), 0, "{attempt}");
     }
 }
+
+#[test]
+fn a_restart_in_a_group_forgets_no_holder() {
+    let known = |number: u8, trust: Trust| KnownPeer {
+        key: sealed_key(number),
+        name: profile(2).name,
+        http_port: 8000,
+        https_port: 8001,
+        epoch: 5,
+        sequence: 9,
+        facts: Default::default(),
+        addresses: vec![address(2)],
+        down: Some(kimchi_peers_proto::Reason::Lost),
+        trust,
+        holds_name: true,
+    };
+    let mut lan = Lan::new();
+    lan.start_sealed(1, Mode::RequireGroup, vec![known(2, Trust::Verified), known(3, Trust::Pinned)], &[7]);
+    assert!(lan.hosts[0].node.table().get(&sealed_key(3)).is_none(), "it was no member");
+    // A member of the group, with the name of another.
+    let mut message = with(extended(Kind::Notify, 2, 1), |extension| {
+        extension.id = secret(9).id();
+        extension.group = Some(group_key(7).id());
+    });
+    message.info.address = address(9);
+    lan.datagram(0, address(9), Lane::Group, 1, &message.seal(&secret(9), &keyring(&[7])));
+    assert!(lan.peer(0, &sealed_key(9)).is_disputed());
+    assert!(lan.peer(0, &sealed_key(2)).holds_name);
+}

@@ -119,7 +119,10 @@ impl Words {
         let unheard_since = |at: &Instant| peer.last_heard.is_none_or(|heard| heard <= *at);
         let holds = |at: &Instant| step.now.since(*at) <= HEARD_FOR && unheard_since(at);
         let warned = self.warned.get(id).is_some_and(|at| step.now.since(*at) <= ASKED_FOR && unheard_since(at));
-        let reminded = |(at, questions): &(Instant, u32)| holds(at) && (warned || *questions >= QUESTIONS);
+        // A host that is short of time gives the peer up to four times as long to answer.
+        let lately = |at: &Instant| step.now.since(*at) <= ASKED_FOR && unheard_since(at);
+        let reminded =
+            |(at, questions): &(Instant, u32)| (warned && holds(at)) || (*questions >= QUESTIONS && lately(at));
         self.pronounced.get(id).is_some_and(holds) || self.reminded.get(id).is_some_and(reminded)
     }
 }
