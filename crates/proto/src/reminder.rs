@@ -134,7 +134,8 @@ impl Node {
                 self.believe_verdict(now, interface, &id);
             }
             _ => {
-                self.hold_verdict(arrival, &id, TIME_TO_ANSWER);
+                let slowdown = self.links.get(&interface).map_or(1, |link| link.ring.health.slowdown());
+                self.hold_verdict(arrival, &id, TIME_TO_ANSWER * slowdown);
                 self.miss(now, interface, &id, now);
             }
         }
