@@ -40,7 +40,10 @@ impl Node {
         if digest == link.digest.live() {
             return self.agree(now, interface);
         }
-        self.ask_why_fewer(arrival, &key, digest);
+        // A notify is never answered, so this takes a probe.
+        if extension.nonce.is_some() {
+            self.ask_why_fewer(arrival, &key, digest);
+        }
         let Some(link) = self.links.get(&interface) else { return };
         if link.puller.current.is_some() {
             return;

@@ -27,6 +27,8 @@ const COPIES_WITHIN: Duration = Duration::from_millis(300);
 const HEARD_JUST_NOW: Duration = Duration::from_secs(3);
 /// Who missed every suspicion gives the peer so much time to contradict the verdict.
 const UNWARNED: Duration = Duration::from_millis(400);
+/// Nobody believes a verdict over a peer that it is just asking itself before so many tries.
+const TRIES_LEAST: u32 = 4;
 /// Who misses more than so many rows of this host did not hear of them yet; fewer may be dead.
 const MISSING_MAX: usize = 3;
 /// So many lost peers that come back at once, and were not restarted, mean that the network fell apart.
@@ -127,9 +129,17 @@ impl Node {
 
     /// Believes the verdicts that nothing spoke against.
     pub(crate) fn end_holds(&mut self, now: Instant, interface: u32) {
+        let pause = self.config.try_interval;
         let Some(link) = self.links.get_mut(&interface) else { return };
         if link.ring.hold_until.is_none_or(|until| until > now) {
             return;
+        }
+        // Who was woken late has not asked yet, or asks less often.
+        let later = now + pause * link.ring.health.slowdown();
+        for (id, accusation) in &mut link.ring.accused {
+            let chain = link.ring.chains.get(id);
+            let asking = chain.is_some_and(|chain| chain.stage == Stage::Asked && chain.tries < TRIES_LEAST);
+            accusation.hold = accusation.hold.map(|until| if asking { until.max(later) } else { until });
         }
         let held = || link.ring.accused.iter().filter_map(|(id, accusation)| Some((*id, accusation.hold?)));
         let over: Vec<PeerId> = held().filter(|(_, until)| *until <= now).map(|(id, _)| id).collect();

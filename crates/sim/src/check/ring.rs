@@ -71,7 +71,7 @@ impl Words {
                     self.pronounced.insert(claim.id, step.now);
                 } else {
                     let (at, questions) = self.reminded.entry(claim.id).or_insert((step.now, 0));
-                    *questions = if step.now.since(*at) > HEARD_FOR { 0 } else { *questions };
+                    *questions = if step.now.since(*at) > ASKED_FOR { 0 } else { *questions };
                     *at = step.now;
                 }
             }
@@ -119,10 +119,10 @@ impl Words {
         let unheard_since = |at: &Instant| peer.last_heard.is_none_or(|heard| heard <= *at);
         let holds = |at: &Instant| step.now.since(*at) <= HEARD_FOR && unheard_since(at);
         let warned = self.warned.get(id).is_some_and(|at| step.now.since(*at) <= ASKED_FOR && unheard_since(at));
-        // A host that is short of time gives the peer up to four times as long to answer.
         let lately = |at: &Instant| step.now.since(*at) <= ASKED_FOR && unheard_since(at);
-        let reminded =
-            |(at, questions): &(Instant, u32)| (warned && holds(at)) || (*questions >= QUESTIONS && lately(at));
+        // Who suspects it itself has asked often enough before.
+        let suspected = self.suspected.get(id).is_some_and(|(_, at)| lately(at));
+        let reminded = |(at, asked): &(Instant, u32)| lately(at) && (warned || suspected || *asked >= QUESTIONS);
         self.pronounced.get(id).is_some_and(holds) || self.reminded.get(id).is_some_and(reminded)
     }
 }
