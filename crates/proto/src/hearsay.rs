@@ -268,5 +268,5 @@ fn covered(roster: &Roster) -> Option<(Option<PeerKey>, Option<PeerKey>)> {
 }
 
 fn told_path(interface: u32, entry: &Entry) -> Path {
-    Path { interface, address: entry.address, last_heard: None, newest: (0, 0), digest: None }
+    Path { interface, address: entry.address, last_heard: None, newest: (0, 0), seen: 0, digest: None }
 }

@@ -66,9 +66,25 @@ impl Node {
         }
     }
 
-    /// Whether a datagram of that number was heard from there before, or a newer one.
-    pub(crate) fn is_stale(&self, key: &PeerKey, arrival: Arrival, extension: &Extension) -> bool {
-        self.table.get(key).is_some_and(|peer| order_of(peer, arrival, extension) == Order::Stale)
+    /// Whether a datagram was heard from there before, or is too old to be told from one that was. One that was overtaken
+    /// is neither: what it says of others is news.
+    pub(crate) fn is_replayed(&self, key: &PeerKey, arrival: Arrival, extension: &Extension) -> bool {
+        let Some(peer) = self.table.get(key) else { return false };
+        let here = |path: &&Path| path.address == arrival.from.ip() && path.interface == arrival.interface;
+        match peer.paths.iter().find(here).filter(|_| peer.state != State::Down) {
+            Some(path) => path.has_seen((extension.epoch, extension.sequence)),
+            None => order_of(peer, arrival, extension) == Order::Stale,
+        }
+    }
+
+    /// Notes a datagram that was overtaken, so that it counts once.
+    pub(crate) fn note_overtaken(&mut self, key: &PeerKey, arrival: Arrival, extension: &Extension) {
+        let Some(peer) = self.table.get_mut(key) else { return };
+        let number = (extension.epoch, extension.sequence);
+        let here = |path: &&mut Path| path.address == arrival.from.ip() && path.interface == arrival.interface;
+        if let Some(path) = peer.paths.iter_mut().find(here).filter(|path| number < path.newest) {
+            path.note(number);
+        }
     }
 
     fn learn_extended(&mut self, arrival: Arrival, message: &Message, extension: &Extension) -> bool {
@@ -364,7 +380,7 @@ fn hear_on(peer: &mut Peer, arrival: Arrival, address: IpAddr, newest: (u64, u64
     let known = peer.paths.iter_mut().find(|path| path.interface == arrival.interface && path.address == address);
     if let Some(path) = known {
         path.last_heard = now;
-        path.newest = path.newest.max(newest);
+        path.note(newest);
         return false;
     }
     let before = peer.addresses();
@@ -376,7 +392,7 @@ fn hear_on(peer: &mut Peer, arrival: Arrival, address: IpAddr, newest: (u64, u64
     {
         peer.paths.remove(oldest);
     }
-    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest, digest: None });
+    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest, seen: 1, digest: None });
     peer.addresses() != before
 }
 

@@ -225,7 +225,7 @@ impl Node {
             return;
         }
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
-        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0), digest: None };
+        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0), seen: 0, digest: None };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
         self.table.insert(Peer {
             epoch: known.epoch,

@@ -156,8 +156,37 @@ pub struct Path {
     pub last_heard: Option<Instant>,
     /// Epoch and number of the newest datagram heard there.
     pub(crate) newest: (u64, u64),
+    /// Which of the 64 numbers up to that were heard there; the lowest bit is the newest's.
+    pub(crate) seen: u64,
     /// The newest digest heard there.
     pub(crate) digest: Option<Digest>,
+}
+
+impl Path {
+    /// Notes epoch and number of a datagram that was heard there (the sliding window of RFC 4303 section 3.4.3).
+    pub(crate) fn note(&mut self, number: (u64, u64)) {
+        if number.0 == self.newest.0 && number.1 <= self.newest.1 {
+            self.seen |= window_bit(self.newest.1 - number.1);
+        } else if number > self.newest {
+            let ahead = if number.0 == self.newest.0 { number.1 - self.newest.1 } else { u64::MAX };
+            self.seen = u32::try_from(ahead).ok().and_then(|ahead| self.seen.checked_shl(ahead)).unwrap_or(0) | 1;
+            self.newest = number;
+        }
+    }
+
+    /// Whether a datagram of that number was heard there, or is too old to tell.
+    pub(crate) fn has_seen(&self, number: (u64, u64)) -> bool {
+        if number.0 != self.newest.0 || number.1 > self.newest.1 {
+            return number < self.newest;
+        }
+        let bit = window_bit(self.newest.1 - number.1);
+        bit == 0 || self.seen & bit != 0
+    }
+}
+
+/// The place of a number in the window; 0 for one that is too old.
+fn window_bit(age: u64) -> u64 {
+    u32::try_from(age).ok().and_then(|age| 1_u64.checked_shl(age)).unwrap_or(0)
 }
 
 /// What makes a row doubtful beyond being alive.

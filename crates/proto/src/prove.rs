@@ -125,7 +125,7 @@ impl Node {
         };
         let Some(trailer) = Trailer::of(datagram.bytes) else { return Err(Drop::Unsigned) };
         let key = self.key_of(extension.id, arrival.from.ip());
-        if self.is_stale(&key, arrival, extension) {
+        if self.is_replayed(&key, arrival, extension) {
             return Err(Drop::Stale);
         }
         let group = extension.group.filter(|id| self.keyring.get(*id).is_some());
@@ -141,6 +141,7 @@ impl Node {
         if !trailer.is_signed_by(&extension.id) {
             return Err(Drop::Signature);
         }
+        self.note_overtaken(&key, arrival, extension);
         Ok(group.map_or(Proof::Host, Proof::Member))
     }
 

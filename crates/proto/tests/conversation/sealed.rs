@@ -516,3 +516,25 @@ fn a_restart_in_a_group_forgets_no_holder() {
     assert!(lan.peer(0, &sealed_key(9)).is_disputed());
     assert!(lan.peer(0, &sealed_key(2)).holds_name);
 }
+
+#[test]
+fn what_was_overtaken_counts_once() {
+    let mut lan = settled(2, Mode::Mark, &[]);
+    let page = |sequence, number: u8| {
+        let entry = format!("{},5,10.0.0.{number},,kvm-{number}", secret(number).id()).parse().unwrap();
+        let message = with(extended(Kind::Notify, 9, sequence), |extension| {
+            extension.id = secret(9).id();
+            extension.digest = Some(kimchi_peers_proto::Digest { sum: 7, hosts: 5 });
+            extension.roster =
+                Some(Box::new(kimchi_peers_proto::Roster { entries: vec![entry], ..Default::default() }));
+        });
+        message.seal(&secret(9), &keyring(&[]))
+    };
+    lan.datagram(0, address(9), Lane::Group, 1, &sealed(Kind::Notify, 9, 4, &[]));
+    // The first page comes behind the second one.
+    for bytes in [page(6, 21), page(5, 20), page(5, 20), page(6, 21)] {
+        lan.datagram(0, address(9), Lane::Group, 1, &bytes);
+    }
+    assert!(is_up(&lan, 0, &sealed_key(20)) && is_up(&lan, 0, &sealed_key(21)));
+    assert_eq!(lan.dropped(0, "stale"), 3, "two replays, and the order of the one that was overtaken");
+}
