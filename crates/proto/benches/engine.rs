@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kimchi_peers_proto::{
-    Config, Datagram, Digest, Extension, FactSet, Identity, Info, Input, Instant, Interface, Kind, Lane, Message,
-    Network, Node, Output, PeerId, Profile,
+    Config, Datagram, Digest, Extension, FactSet, GroupKey, HostSecret, Identity, Info, Input, Instant, Interface,
+    Keyring, Kind, Lane, Message, Network, Node, Output, PeerId, Profile, Trailer,
 };
 
 /// Sizes of the network: a rack, a data centre, more than the default table holds.
@@ -112,6 +112,26 @@ fn codec(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a signature and the code of a group add to a datagram.
+fn proof(criterion: &mut Criterion) {
+    let secret = HostSecret::from_bytes(&[7; 32]);
+    let mut keyring = Keyring::default();
+    let key = GroupKey::from_bytes([8; 32]);
+    keyring.add(key.clone()).unwrap();
+    let mut message = heartbeat(1, 77, 8001, Some(Digest { sum: 0x0123_4567_89ab_cdef, hosts: 1 }));
+    let extension = message.info.extension.as_mut().unwrap();
+    (extension.id, extension.group) = (secret.id(), keyring.primary_id());
+    let bytes = message.seal(&secret, &keyring);
+    let trailer = Trailer::of(&bytes).unwrap();
+    let id = secret.id();
+    let mut group = criterion.benchmark_group("proof");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("encode and sign a heartbeat", |run| run.iter(|| black_box(&message).seal(&secret, &keyring)));
+    group.bench_function("verify its signature", |run| run.iter(|| black_box(&trailer).is_signed_by(&id)));
+    group.bench_function("verify the code of its group", |run| run.iter(|| black_box(&trailer).is_of_group(&key)));
+    group.finish();
+}
+
 fn table(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("node");
     group.throughput(Throughput::Elements(1));
@@ -143,5 +163,5 @@ fn table(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, codec, table);
+criterion_group!(benches, codec, proof, table);
 criterion_main!(benches);

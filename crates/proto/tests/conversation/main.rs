@@ -5,6 +5,7 @@
 mod lan;
 
 mod answering;
+mod attacks;
 mod base_peers;
 mod bounds;
 mod conflicts;
