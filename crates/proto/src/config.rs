@@ -89,7 +89,7 @@ pub struct Config {
     pub page_rate: Rate,
     /// Whom this host lists.
     pub mode: Mode,
-    /// Bound on the signatures of known peers and of members that are verified: at 40 µs each a tenth of a processor.
+    /// Bound on the signatures of known peers and of members that are verified: at 61 µs each an eighth of a processor.
     pub verify_rate: Rate,
     /// Bound on the signatures of strangers that are verified. The burst takes a boot of 1,000 hosts.
     pub stranger_rate: Rate,
