@@ -33,7 +33,7 @@ pub(crate) enum KeyFileError {
     TooMany { path: PathBuf, line: usize, error: KeyringError },
     #[error(transparent)]
     Full(#[from] KeyringError),
-    #[error("there is no group key {0}")]
+    #[error("there is no group key {0}; `kimchi-peers key show` tells which there are")]
     Unknown(GroupId),
     #[error("the operating system gave no random numbers for a new key")]
     Random,

@@ -38,11 +38,14 @@ impl Node {
     /// Takes the entries of a page and tells whether anything was new.
     pub(crate) fn take_entries(&mut self, now: Instant, interface: u32, source: &PeerKey, roster: &Roster) -> bool {
         let (mut gained, mut returned) = (false, Vec::new());
+        // A stranger tells of no more hosts than could be strangers themselves.
+        let member = self.table.get(source).is_some_and(|peer| peer.trust == Trust::Verified);
+        let most = if self.is_sealed() && !member { self.config.unproven_max } else { usize::MAX };
         for entry in &roster.entries {
             if source.id() == Some(&entry.id) {
                 continue;
             }
-            match self.hear_of(now, interface, entry) {
+            match self.hear_of(now, interface, entry, most) {
                 Told::Nothing => {}
                 Told::News => gained = true,
                 Told::Ask => returned.push(PeerKey::Identity(entry.id)),
@@ -115,15 +118,15 @@ impl Node {
         self.review_name(&name);
     }
 
-    /// Takes one entry.
-    fn hear_of(&mut self, now: Instant, interface: u32, entry: &Entry) -> Told {
+    /// Takes one entry; a row that is new makes no more than `most` that are not proven.
+    fn hear_of(&mut self, now: Instant, interface: u32, entry: &Entry, most: usize) -> Told {
         let Some(link) = self.links.get(&interface) else { return Told::Nothing };
         let possible = link.interface.is_on_link(entry.address) && link.interface.can_be_host(entry.address);
         if entry.id == self.identity.id || !possible || self.carries(entry.address) {
             return Told::Nothing;
         }
         let key = PeerKey::Identity(entry.id);
-        let Some(peer) = self.table.get(&key) else { return self.add_told(now, interface, &key, entry) };
+        let Some(peer) = self.table.get(&key) else { return self.add_told(now, interface, &key, entry, most) };
         let same =
             || (peer.http_port, peer.https_port) == (entry.http_port, entry.https_port) && peer.name == entry.name;
         match (peer.state, peer.told) {
@@ -150,11 +153,11 @@ impl Node {
         }
     }
 
-    fn add_told(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry) -> Told {
+    fn add_told(&mut self, now: Instant, interface: u32, key: &PeerKey, entry: &Entry, most: usize) -> Told {
         // It was heard to speak the request's protocol alone: only its own word makes it an extended peer.
         let base = PeerKey::Base(entry.name.clone(), entry.address);
         let is_base = self.table.get(&base).is_some_and(Peer::is_live);
-        if is_base || !self.make_room(now, false) {
+        if is_base || self.table.unproven_count(false) >= most || !self.make_room(now, false) {
             return Told::Nothing;
         }
         let row = Peer::new(key.clone(), entry.name.clone(), (entry.http_port, entry.https_port), now);

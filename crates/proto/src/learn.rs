@@ -198,7 +198,12 @@ impl Node {
         let Some(peer) = self.table.get_mut(key) else { return false };
         // Who goes by another name has no claim to it yet.
         peer.holds_name &= !renamed;
-        let (trust, group) = (arrival.proof.trust(), arrival.proof.group());
+        let mut class = (arrival.proof.trust(), arrival.proof.group());
+        // An answer to a host without a group leaves the code out: whoever passes it on takes no class off anybody.
+        if extension.is_some_and(|extension| extension.echo.is_some()) && class.0 < peer.trust {
+            class = (peer.trust, peer.group.as_deref().copied());
+        }
+        let (trust, group) = class;
         let reclassified = proven || (peer.trust, peer.group.as_deref().copied()) != (trust, group);
         if reclassified {
             (peer.trust, peer.group) = (trust, group.map(Box::new));

@@ -127,8 +127,8 @@ impl Message {
     /// The datagram of this message: the canonical frame around the canonical body.
     ///
     /// Members stand in one fixed order and without white space. A message whose fields are within their limits fits
-    /// [`crate::DATAGRAM_MAX`]. Nothing is signed, so no group is named: [`Self::seal`] does both. A request for a roster has exactly that length, and the page that answers it as many
-    /// entries as fit.
+    /// [`crate::DATAGRAM_MAX`]. Nothing is signed, so no group is named: [`Self::seal`] does both. A request for a roster has
+    /// exactly that length, and the page that answers it as many entries as fit.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = self.open_body(None, 0);
         body.push_str("}}");

@@ -113,8 +113,11 @@ pub(crate) fn generate(arguments: &KeyGenerateArguments) -> Result<(), Failure> 
 /// Adds a key to this host's.
 pub(crate) async fn install(arguments: &KeyInstallArguments, connection: &Connection) -> Result<(), Failure> {
     let text = given(&arguments.file)?;
-    let key =
-        keys::only_key(&text).map_err(|error| Failure { status: USAGE, message: error.to_string(), hint: None })?;
+    let key = keys::only_key(&text).map_err(|error| Failure {
+        status: USAGE,
+        message: printable(&format!("{}: {error}", arguments.file.display())).into_owned(),
+        hint: Some("make one with: kimchi-peers key generate --output FILE".to_owned()),
+    })?;
     let client = Client::find(connection)?;
     let file = KeyFile::of(&usual_state_directory(connection));
     let id = file.install(key)?;

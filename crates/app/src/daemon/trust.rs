@@ -59,7 +59,7 @@ pub(crate) enum TrustError {
 pub(crate) enum KeyError {
     #[error("{0:?} is no id of a group key: it is 11 characters of base64url")]
     Id(String),
-    #[error("there is no group key {0}")]
+    #[error("there is no group key {0}; `kimchi-peers key show` tells which there are")]
     Unknown(GroupId),
     #[error("the group key {id} is in use by {users}; give them another one first")]
     InUse { id: GroupId, users: String },

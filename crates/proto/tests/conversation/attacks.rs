@@ -3,13 +3,13 @@
 //! The names begin with the row of the attack table that they belong to (docs/security.md).
 
 use kimchi_peers_proto::{
-    Cause, Claim, Claims, Command, Config, Conflict, Kind, Lane, Message, Mode, PeerKey, State, UNICAST_TTL,
+    Cause, Claim, Claims, Command, Config, Conflict, Kind, Lane, Message, Mode, PeerKey, State, Trust, UNICAST_TTL,
 };
 
 use crate::lan::{
     Lan, address, base, extended, group_key, keyring, millis, profile, sealed, sealed_key, secret, secs, with,
 };
-use crate::sealed::{is_up, settled};
+use crate::sealed::{is_up, settled, trust};
 
 #[test]
 fn a4_an_unsigned_datagram_neither_replaces_nor_refreshes_a_signed_row() {
@@ -278,4 +278,45 @@ fn a11_a_copy_of_this_host_is_told_by_its_signature_alone() {
     assert_eq!(cloned(&lan), 0, "anybody can write an identity down");
     lan.datagram(0, address(9), Lane::Group, 1, &message.seal(&secret(1), &keyring(&[])));
     assert_eq!(cloned(&lan), 1);
+}
+
+#[test]
+fn a7_a_stranger_tells_of_no_more_hosts_than_could_be_strangers() {
+    let mut lan = settled(2, Mode::Mark, &[]);
+    lan.datagram(0, address(9), Lane::Group, 1, &sealed(Kind::Notify, 9, 1, &[]));
+    for sequence in 2..=240_u64 {
+        let entry = |number: u64| {
+            let place = sequence * 10 + number;
+            let id =
+                kimchi_peers_proto::PeerId::from_bytes(std::array::from_fn(|index| (place >> (index % 4 * 8)) as u8));
+            format!("{id},5,10.0.0.{},,told-{place}", 20 + place % 200).parse().unwrap()
+        };
+        let message = with(extended(Kind::Notify, 9, sequence), |extension| {
+            extension.id = secret(9).id();
+            extension.digest = Some(kimchi_peers_proto::Digest { sum: 7, hosts: 5 });
+            let entries = (0..9).map(entry).collect();
+            extension.roster = Some(Box::new(kimchi_peers_proto::Roster { entries, ..Default::default() }));
+        });
+        lan.datagram(0, address(9), Lane::Group, 1, &message.seal(&secret(9), &keyring(&[])));
+        // As fast as is taken from one address.
+        lan.run(millis(35));
+    }
+    assert_eq!(lan.hosts[0].node.table().unproven_count(false), Config::default().unproven_max);
+    assert!(is_up(&lan, 0, &sealed_key(2)));
+}
+
+#[test]
+fn a6_an_answer_to_an_outsider_passed_on_takes_no_class_off() {
+    let mut lan = settled(2, Mode::Mark, &[7]);
+    // A host without the group asks, and passes the answer on to another one.
+    let question = with(extended(Kind::Search, 9, 1), |extension| {
+        extension.id = secret(9).id();
+        extension.target = Some(secret(2).id());
+        extension.nonce = Some(kimchi_peers_proto::Nonce(7));
+    });
+    lan.datagram(1, address(9), Lane::Unicast, UNICAST_TTL, &question.seal(&secret(9), &keyring(&[])));
+    let answer = lan.sent.iter().find(|sent| sent.by == 1 && sent.extension().echo.is_some()).cloned().unwrap();
+    assert_eq!(answer.extension().group, None);
+    lan.datagram(0, address(2), Lane::Group, 1, &answer.bytes);
+    assert_eq!(trust(&lan, 0, 2), Some(Trust::Verified));
 }

@@ -23,6 +23,23 @@ pub(crate) fn is_up(lan: &Lan, host: usize, key: &PeerKey) -> bool {
     lan.hosts[host].node.table().get(key).is_some_and(|peer| peer.state == State::Up)
 }
 
+/// A host of the last run that bears and holds the name of the second one, and was lost.
+fn lost(number: u8, trust: Trust) -> KnownPeer {
+    KnownPeer {
+        key: sealed_key(number),
+        name: profile(2).name,
+        http_port: 8000,
+        https_port: 8001,
+        epoch: 5,
+        sequence: 9,
+        facts: Default::default(),
+        addresses: vec![address(2)],
+        down: Some(kimchi_peers_proto::Reason::Lost),
+        trust,
+        holds_name: true,
+    }
+}
+
 #[test]
 fn hosts_without_a_group_are_pinned_and_with_one_verified() {
     let lan = settled(3, Mode::Mark, &[]);
@@ -100,21 +117,8 @@ fn in_a_strict_mode_hearsay_is_no_proof() {
 
 #[test]
 fn a_name_stays_its_holders_over_a_restart() {
-    let known = KnownPeer {
-        key: sealed_key(2),
-        name: profile(2).name,
-        http_port: 8000,
-        https_port: 8001,
-        epoch: 5,
-        sequence: 9,
-        facts: Default::default(),
-        addresses: vec![address(2)],
-        down: Some(kimchi_peers_proto::Reason::Lost),
-        trust: Trust::Pinned,
-        holds_name: true,
-    };
     let mut lan = Lan::new();
-    lan.start_sealed(1, Mode::Mark, vec![known], &[]);
+    lan.start_sealed(1, Mode::Mark, vec![lost(2, Trust::Pinned)], &[]);
     let message = with(extended(Kind::Notify, 2, 1), |extension| extension.id = secret(22).id());
     lan.datagram(0, address(2), Lane::Group, 1, &message.seal(&secret(22), &keyring(&[])));
     assert!(lan.peer(0, &sealed_key(22)).is_disputed());
@@ -214,21 +218,8 @@ fn a_copy_of_a_signature_in_another_place_is_refused() {
 
 #[test]
 fn a_restart_in_a_group_forgets_no_holder() {
-    let known = |number: u8, trust: Trust| KnownPeer {
-        key: sealed_key(number),
-        name: profile(2).name,
-        http_port: 8000,
-        https_port: 8001,
-        epoch: 5,
-        sequence: 9,
-        facts: Default::default(),
-        addresses: vec![address(2)],
-        down: Some(kimchi_peers_proto::Reason::Lost),
-        trust,
-        holds_name: true,
-    };
     let mut lan = Lan::new();
-    lan.start_sealed(1, Mode::RequireGroup, vec![known(2, Trust::Verified), known(3, Trust::Pinned)], &[7]);
+    lan.start_sealed(1, Mode::RequireGroup, vec![lost(2, Trust::Verified), lost(3, Trust::Pinned)], &[7]);
     assert!(lan.hosts[0].node.table().get(&sealed_key(3)).is_none(), "it was no member");
     // A member of the group, with the name of another.
     let mut message = with(extended(Kind::Notify, 2, 1), |extension| {
