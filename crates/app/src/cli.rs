@@ -1,5 +1,6 @@
 //! The command line: definitions only. The man pages and completions are made from them.
 
+mod export;
 mod trust;
 
 use std::net::Ipv4Addr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use trust::{
     KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments, ResetIdentityArguments,
     TrustArguments,
@@ -100,9 +102,12 @@ pub(crate) enum Command {
     Search(SearchArguments),
     /// List the peers that are there, and all that were added by hand
     #[command(
-        after_help = "Examples:\n  kimchi-peers list\n  kimchi-peers list --all -o wide\n  kimchi-peers list -o urls"
+        after_help = "Examples:\n  kimchi-peers list\n  kimchi-peers list --all -o wide\n  kimchi-peers list -o urls\n  kimchi-peers list -o ssh-config >~/.ssh/kimchi-peers"
     )]
     List(ListArguments),
+    /// Write the list into the file of another program
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Show one peer with its history and where it is heard
     Show(ShowArguments),
     /// Print who comes and goes until Ctrl-C
@@ -227,6 +232,9 @@ pub(crate) struct ListArguments {
     /// Lists peers that are down too
     #[arg(long)]
     pub(crate) all: bool,
+    /// With -o ansible: the variables of this host alone, as an inventory is asked for them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
     #[command(flatten)]
     pub(crate) output: ListOutput,
 }
@@ -369,6 +377,23 @@ pub(crate) enum Output {
     Urls,
     /// One name a line
     Names,
+    /// A dynamic inventory of Ansible
+    Ansible,
+    /// Targets for the file service discovery of Prometheus
+    Prometheus,
+    /// Host blocks for ssh_config
+    SshConfig,
+    /// Lines of /etc/hosts
+    Hosts,
+    /// Connection URIs of libvirt, one a line
+    Libvirt,
+}
+
+impl Output {
+    /// Whether it is read by a program that wants hosts to talk to.
+    pub(crate) const fn is_of_hosts_to_talk_to(self) -> bool {
+        !matches!(self, Self::Table | Self::Wide | Self::Json | Self::Csv)
+    }
 }
 
 /// How anything else is printed.

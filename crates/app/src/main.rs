@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod command;
 mod daemon;
+mod export;
 mod failure;
 mod keys;
 mod logging;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, ConfigCommand, KeyCommand};
+use crate::cli::{Cli, Command, ConfigCommand, ExportCommand, KeyCommand};
 use crate::failure::Failure;
 
 /// Threads that may block at once, beside the store's own: a slow disk or resolver must not make many.
@@ -55,6 +56,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Run(arguments) => command::run::run(arguments, connection).await,
         Command::Search(arguments) => command::search::run(arguments, connection).await,
         Command::List(arguments) => command::list::run(arguments, connection).await,
+        Command::Export(ExportCommand::Cockpit(arguments)) => command::export::cockpit(arguments, connection).await,
         Command::Show(arguments) => command::show::run(arguments, connection).await,
         Command::Watch(arguments) => command::watch::run(arguments, connection).await,
         Command::Add(arguments) => command::add::run(arguments, connection).await,

@@ -13,6 +13,7 @@ mod places;
 mod server;
 pub(crate) mod session;
 mod status;
+mod targets;
 mod tls;
 mod trust;
 mod watched;
@@ -40,7 +41,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 19] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 20] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
@@ -59,6 +60,7 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 19] {
         ("/v1/session/code", &["post"], post(session::code)),
         (session::SIGN_IN_PATH, &["get"], get(session::sign_in)),
         ("/metrics", &["get"], get(metrics::metrics)),
+        ("/sd/prometheus", &["get"], get(targets::prometheus)),
         ("/healthz", &["get"], get(status::health)),
         ("/openapi.json", &["get"], get(openapi)),
     ]

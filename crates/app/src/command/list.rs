@@ -5,8 +5,9 @@ use std::time::SystemTime;
 use crate::cli::{Connection, ListArguments, Output};
 use crate::client::Client;
 use crate::command::tell_if_degraded;
-use crate::failure::{Failure, Stop, finish};
-use crate::output::{Screen, is_there, peers, sorted};
+use crate::export::{ansible, destinations};
+use crate::failure::{Failure, Stop, USAGE, finish};
+use crate::output::{Screen, is_there, peers, pretty, sorted};
 use crate::view::{Origin, PeerView};
 
 /// Prints the peers.
@@ -16,12 +17,18 @@ pub(crate) async fn run(arguments: &ListArguments, connection: &Connection) -> R
 }
 
 async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -> Result<(), Stop> {
+    if arguments.host.is_some() && arguments.output.format() != Output::Ansible {
+        return Err(only_for_ansible().into());
+    }
     let all = client.peers().await?;
     let known = all.len();
     let chosen = sorted(all.into_iter().filter(|peer| is_wanted(peer, arguments)).collect());
     let format = arguments.output.format();
     let for_people = matches!(format, Output::Table | Output::Wide);
-    if chosen.is_empty() && for_people {
+    if let Some(host) = &arguments.host {
+        let variables = ansible::host(&destinations(&chosen), host);
+        screen.data(&pretty(&variables, screen.surface.is_terminal)?)?;
+    } else if chosen.is_empty() && for_people {
         screen.say(none_of(known));
     } else {
         screen.data(&peers(&chosen, format, screen.surface, SystemTime::now())?)?;
@@ -35,8 +42,13 @@ async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -
 /// A host that was added by hand shows in whatever state, so that nobody wonders where it is; a program that wants
 /// somebody to talk to gets only who is there.
 fn is_wanted(peer: &PeerView, arguments: &ListArguments) -> bool {
-    let for_programs = matches!(arguments.output.format(), Output::Urls | Output::Names);
+    let for_programs = arguments.output.format().is_of_hosts_to_talk_to();
     arguments.all || is_there(peer) || (peer.origin == Origin::Remote && !for_programs)
+}
+
+fn only_for_ansible() -> Failure {
+    let message = "--host is a question of Ansible's: it goes with -o ansible".to_owned();
+    Failure { status: USAGE, message, hint: Some("one peer is shown by: kimchi-peers show PEER".to_owned()) }
 }
 
 const fn none_of(known: usize) -> &'static str {
@@ -67,7 +79,7 @@ mod tests {
     async fn listed(all: bool, output: Output, peers: Vec<PeerView>) -> (String, String) {
         let api = Api::start(vec![("GET /v1/peers", 200, serde_json::to_string(&peers).unwrap())]).await;
         let (mut screen, data, words): (Screen, Written, Written) = Screen::in_memory(Surface::default());
-        list(&api.client(), &ListArguments { all, output: output.into() }, &mut screen).await.unwrap();
+        list(&api.client(), &ListArguments { all, host: None, output: output.into() }, &mut screen).await.unwrap();
         (data.text(), words.text())
     }
 
@@ -95,6 +107,26 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
+    async fn ansible_may_ask_for_one_host() {
+        let api = Api::start(vec![("GET /v1/peers", 200, serde_json::to_string(&several()).unwrap())]).await;
+        let asked = async |host: &str, output: Output| {
+            let (mut screen, data, _) = Screen::in_memory(Surface::default());
+            let arguments = ListArguments { all: false, host: Some(host.to_owned()), output: output.into() };
+            list(&api.client(), &arguments, &mut screen).await.map(|()| data.text())
+        };
+        assert!(asked("kvm-10", Output::Ansible).await.unwrap().contains("\"ansible_host\": \"10.0.0.10\""));
+        assert_eq!(asked("kvm-2", Output::Ansible).await.unwrap(), "{}\n");
+        assert!(matches!(asked("kvm-10", Output::Json).await, Err(Stop::Failure(failure)) if failure.status == USAGE));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn other_tools_get_whom_they_can_talk_to() {
+        assert_eq!(listed(false, Output::Hosts, several()).await.0, "10.0.0.3 kvm-3\n10.0.0.10 kvm-10\n");
+        assert_eq!(listed(true, Output::Libvirt, several()).await.0.lines().count(), 4);
+        assert_eq!(listed(false, Output::Prometheus, vec![]).await, ("[]\n".to_owned(), String::new()));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
     async fn people_are_told_that_not_all_is_well() {
         let status = |degraded: &[&str]| {
             let sentences = degraded.iter().map(|sentence| (*sentence).to_owned()).collect();
@@ -114,7 +146,7 @@ mod tests {
                 ];
                 let api = Api::start(answers).await;
                 let (mut screen, _, words) = Screen::in_memory(Surface::default());
-                let arguments = ListArguments { all: false, output: format.into() };
+                let arguments = ListArguments { all: false, host: None, output: format.into() };
                 list(&api.client(), &arguments, &mut screen).await.unwrap();
                 let ends = words.text().ends_with("not all is well; see: kimchi-peers status\n");
                 assert_eq!(ends, told, "{format:?}: {}", words.text());

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::cli::Output;
+use crate::export::{ansible, destinations, hosts, libvirt, prometheus, ssh_config};
 use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
@@ -57,6 +58,13 @@ pub(crate) fn peers(peers: &[PeerView], output: Output, surface: Surface, now: S
         Output::Csv => comma_separated(peers, surface.is_terminal),
         Output::Urls => one_a_line(peers, |peer| &peer.url),
         Output::Names => one_a_line(peers, |peer| &peer.name),
+        Output::Ansible => return json::pretty(&ansible::inventory(&destinations(peers)), surface.is_terminal),
+        Output::Prometheus => {
+            return json::pretty(&prometheus::groups(&destinations(peers), None), surface.is_terminal);
+        }
+        Output::SshConfig => ssh_config::blocks(&destinations(peers)),
+        Output::Hosts => hosts::lines(&destinations(peers)),
+        Output::Libvirt => libvirt::uris(&destinations(peers)),
     })
 }
 
@@ -296,7 +304,9 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
             let expected = match output {
                 Output::Table | Output::Wide | Output::Csv => 2,
                 Output::Urls | Output::Names => 1,
-                Output::Json => lines,
+                Output::Hosts | Output::Libvirt => lines.min(1),
+                Output::SshConfig => lines.min(3),
+                Output::Json | Output::Ansible | Output::Prometheus => lines,
             };
             assert_eq!(lines, expected, "{output:?}");
         }
@@ -321,6 +331,13 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
     #[test]
     fn a13_every_code_point_is_harmless_in_names() {
         assert_harmless(Output::Names, Surface::default());
+    }
+
+    #[test]
+    fn a13_every_code_point_is_harmless_in_what_other_tools_read() {
+        for output in [Output::SshConfig, Output::Hosts, Output::Libvirt, Output::Ansible, Output::Prometheus] {
+            assert_harmless(output, Surface::default());
+        }
     }
 
     #[test]

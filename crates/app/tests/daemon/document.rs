@@ -76,6 +76,10 @@ fn every_answer_is_as_the_document_says() {
         for path in ["/peers", "/v1/peers", "/v1/self", "/v1/status", "/metrics", "/healthz", "/openapi.json"] {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
+        for (query, status) in [("", 200), ("?state=all&port=9100", 200), ("?port=0", 400), ("?state=gone", 400)] {
+            let request = daemon.http("GET", &format!("/sd/prometheus{query}"));
+            assert_eq!(conformance.ask("/sd/prometheus", "get", &request).status, status, "{query}");
+        }
         for id in ["kvm-base@127.0.0.2", "kvm9.invalid:8001"] {
             let detail =
                 conformance.ask("/v1/peers/{id}", "get", &daemon.http("GET", &format!("/v1/peers/{id}"))).json();

@@ -41,7 +41,9 @@ fn daemon_with(number: usize, text: &str) -> Daemon {
 fn printed(daemon: &Daemon) -> Vec<(String, String)> {
     let id = "10.5.0.7:8001";
     let mut commands: Vec<Vec<&str>> = vec![vec!["show", id], vec!["show", id, "-o", "json"], vec!["status"]];
-    for format in ["table", "wide", "json", "csv", "urls", "names"] {
+    let forms =
+        ["table", "wide", "json", "csv", "urls", "names", "ansible", "prometheus", "ssh-config", "hosts", "libvirt"];
+    for format in forms {
         commands.push(vec!["list", "--all", "-o", format]);
         commands.push(vec!["search", "--wait", "100ms", "-o", format]);
     }
@@ -88,7 +90,7 @@ fn a12_hostile_text_in_answers_stays_in_json_strings() {
             assert_eq!(answer.header("content-type"), "application/json");
             assert_eq!(answer.header("x-content-type-options"), "nosniff");
             assert!(answer.header("content-security-policy").contains("script-src 'self'"));
-            for path in ["/metrics", "/v1/peers", "/peers", "/v1/status", "/healthz", "/"] {
+            for path in ["/metrics", "/v1/peers", "/peers", "/v1/status", "/healthz", "/", "/sd/prometheus?state=all"] {
                 assert!(!daemon.http("GET", path).send().text().contains(text), "{path}");
             }
         }
@@ -102,7 +104,7 @@ fn a13_hostile_text_reaches_no_terminal_and_forges_no_log_line() {
             let daemon = daemon_with(number, text);
             for (command, said) in printed(&daemon) {
                 // JSON that goes to a program has escapes for the ASCII control characters only.
-                let is_data = command.ends_with("json");
+                let is_data = ["json", "ansible", "prometheus"].iter().any(|format| command.ends_with(format));
                 let dangerous = said.chars().find(|each| is_dangerous(*each) && (!is_data || *each < '\u{7f}'));
                 assert_eq!(dangerous, None, "{command}: {said:?}");
                 assert!(!said.lines().any(|line| line.starts_with("1999-11-23T10:00:00Z ERROR")), "{command}: {said}");

@@ -25,6 +25,7 @@ mod http;
 mod schema;
 mod stream;
 mod support;
+mod tools;
 
 mod commands;
 mod connections;
@@ -32,6 +33,7 @@ mod crowd;
 mod demo;
 mod document;
 mod events;
+mod exports;
 mod formats;
 mod hostile_pages;
 mod hostile_text;

@@ -153,6 +153,11 @@ impl Host {
         self.namespace.spawn(arguments)
     }
 
+    /// Starts a Python script with its arguments.
+    pub(crate) fn spawn_script(&self, what: &str, source: &str, arguments: &[&str]) -> Running {
+        self.namespace.spawn_script(what, source, arguments)
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.namespace.run(arguments)
     }

@@ -20,6 +20,8 @@ mod lan;
 mod namespace;
 mod process;
 mod sender;
+#[path = "../daemon/tools.rs"]
+mod tools;
 mod wait;
 
 mod discovery;
@@ -29,6 +31,7 @@ mod hostile;
 mod interfaces;
 mod loss;
 mod one_way;
+mod prometheus;
 mod store;
 mod troubles;
 mod trust;
