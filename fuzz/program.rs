@@ -8,10 +8,18 @@ mod cli;
 mod client;
 #[path = "../crates/app/src/daemon/mod.rs"]
 mod daemon;
+#[path = "../crates/app/src/dns_sd.rs"]
+mod dns_sd;
+#[path = "../crates/app/src/export/mod.rs"]
+mod export;
 #[path = "../crates/app/src/failure.rs"]
 mod failure;
+#[path = "../crates/app/src/hook/mod.rs"]
+mod hook;
 #[path = "../crates/app/src/output/mod.rs"]
 mod output;
+#[path = "../crates/app/src/service/mod.rs"]
+mod service;
 #[path = "../crates/app/src/settings/mod.rs"]
 mod settings;
 #[path = "../crates/app/src/store/mod.rs"]

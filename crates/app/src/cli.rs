@@ -3,6 +3,7 @@
 mod export;
 mod trust;
 
+use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -42,8 +43,16 @@ Examples:
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 no daemon reached, 4 no such peer.";
 
+const SLPTOOL_EXPLANATION: &str = "\
+Installed under the name slptool before that of OpenSLP in the PATH of Wok, the program does the same without `kimchi-peers`.
+
+Commands: findsrvs TYPE, register URL, deregister URL for service:wokd and service:kimchid; findattrs, findsrvtypes, \
+findscopes, getproperty. Options: -v, and -s -l -t -i -u with a value each, which change nothing.
+
+It answers within a second and never fails: what cannot be done is said on stderr.";
+
 /// How a command finds its daemon, and where the daemon listens and keeps its state.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub(crate) struct Connection {
     /// Where the API is: HOST:PORT, unix:PATH or https://HOST:PORT; may be given several times with `run`, which listens there
     ///
@@ -136,6 +145,13 @@ pub(crate) enum Command {
         after_help = "The link is good for one minute and for one use. Whoever opens it may do all that you may."
     )]
     Open,
+    /// Answer Wok and Kimchi in place of OpenSLP's slptool, whose options and commands it takes
+    #[command(after_help = SLPTOOL_EXPLANATION)]
+    Slptool {
+        /// Options and command of slptool
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<OsString>,
+    },
     /// Run several peers on this machine's loopback and watch them find each other
     #[command(after_help = "Needs no privilege and sends nothing off this machine. Ctrl-C ends it.")]
     Demo(DemoArguments),

@@ -5,13 +5,16 @@ mod cli;
 mod client;
 mod command;
 mod daemon;
+mod dns_sd;
 mod export;
 mod failure;
+mod hook;
 mod keys;
 mod logging;
 mod machine;
 mod output;
 mod private_file;
+mod service;
 mod settings;
 mod store;
 mod view;
@@ -24,14 +27,20 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command, ConfigCommand, ExportCommand, KeyCommand};
+use crate::cli::{Cli, Command, ConfigCommand, Connection, ExportCommand, KeyCommand};
 use crate::failure::Failure;
 
 /// Threads that may block at once, beside the store's own: a slow disk or resolver must not make many.
 const BLOCKING_THREADS_MAX: usize = 4;
 
 fn main() -> ExitCode {
+    if let Some(arguments) = command::slptool::called_by_its_name() {
+        return command::slptool::main(&arguments, &Connection::default());
+    }
     let cli = Cli::parse();
+    if let Command::Slptool { arguments } = &cli.command {
+        return command::slptool::main(arguments, &cli.connection);
+    }
     // One thread: the daemon waits far more than it works, and every thread costs memory.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build();
@@ -69,6 +78,8 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Key(KeyCommand::Use(arguments)) => command::key::make_primary(arguments, connection).await,
         Command::Key(KeyCommand::Remove(arguments)) => command::key::remove(arguments, connection).await,
         Command::ResetIdentity(arguments) => command::reset_identity::run(arguments, connection),
+        // Has an end of its own, which is never a failure.
+        Command::Slptool { .. } => Ok(()),
         Command::Status(arguments) => command::status::run(arguments, connection).await,
         Command::Open => command::open::run(connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,

@@ -333,6 +333,25 @@ pub(crate) struct AddRequest {
     pub(crate) name: Option<String>,
 }
 
+/// A service that a program of this host registered; an item of `GET /v1/services`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceView {
+    /// As it was registered.
+    pub(crate) url: String,
+    /// Whether it counts: it answers, or is too new to tell.
+    pub(crate) listed: bool,
+    /// Whether somebody answers at its port; nothing of one that never did yet.
+    pub(crate) answers: Option<bool>,
+    pub(crate) registered: String,
+}
+
+/// The body of `POST /v1/services`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegisterRequest {
+    pub(crate) url: String,
+}
+
 /// An object that a request must be written as: the derived reading would take an array of its members too.
 #[derive(Debug)]
 pub(crate) struct Object<T>(pub(crate) T);

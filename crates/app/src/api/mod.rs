@@ -11,6 +11,7 @@ mod metrics;
 pub(crate) mod peers;
 mod places;
 mod server;
+mod services;
 pub(crate) mod session;
 mod status;
 mod targets;
@@ -41,7 +42,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 20] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 22] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
@@ -52,6 +53,8 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 20] {
         ("/v1/keys/reload", &["post"], post(trust::reload)),
         ("/v1/keys/{id}", &["delete"], delete(trust::remove)),
         ("/v1/keys/{id}/use", &["post"], post(trust::make_primary)),
+        ("/v1/services", &["get", "post"], get(services::list).post(services::register)),
+        ("/v1/services/{url}", &["delete"], delete(services::deregister)),
         ("/v1/search", &["post"], post(peers::search)),
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),

@@ -26,7 +26,9 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
-use crate::view::{AddRequest, CodeView, ErrorView, KeysView, PeerDetail, PeerView, SelfView, StatusView};
+use crate::view::{
+    AddRequest, CodeView, ErrorView, KeysView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView,
+};
 
 pub(crate) use address::ApiAddress;
 pub(crate) use belief::Belief;
@@ -165,6 +167,23 @@ impl Client {
     /// Has the daemon take a group key away.
     pub(crate) async fn remove_key(&self, id: GroupId) -> Result<(), ClientError> {
         self.change(Question::new(Method::DELETE, &format!("/v1/keys/{id}"))).await.map(drop)
+    }
+
+    /// What the programs of this host registered.
+    pub(crate) async fn services(&self) -> Result<Vec<ServiceView>, ClientError> {
+        self.read("/v1/services").await
+    }
+
+    /// Registers a service of this host.
+    pub(crate) async fn register(&self, url: &str) -> Result<(), ClientError> {
+        let body = serde_json::to_vec(&RegisterRequest { url: url.to_owned() }).unwrap_or_default();
+        let question = Question { body: Some(body), ..Question::new(Method::POST, "/v1/services") };
+        self.change(question).await.map(drop)
+    }
+
+    /// Takes a registration back.
+    pub(crate) async fn deregister(&self, url: &str) -> Result<(), ClientError> {
+        self.change(Question::new(Method::DELETE, &path_below("/v1/services/", url))).await.map(drop)
     }
 
     /// Has the daemon ask the network who is there.
@@ -308,8 +327,13 @@ fn not_found(error: ClientError, id: &str) -> ClientError {
 
 /// The path of one peer, its id as one segment.
 fn peer_path(id: &str) -> String {
-    let mut path = "/v1/peers/".to_owned();
-    for byte in id.bytes() {
+    path_below("/v1/peers/", id)
+}
+
+/// The path with this text as its last segment.
+fn path_below(path: &str, segment: &str) -> String {
+    let mut path = path.to_owned();
+    for byte in segment.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
             _ => path.push_str(&format!("%{byte:02X}")),

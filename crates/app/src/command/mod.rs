@@ -14,6 +14,7 @@ pub(crate) mod reset_identity;
 pub(crate) mod run;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod slptool;
 pub(crate) mod status;
 pub(crate) mod trust;
 pub(crate) mod watch;

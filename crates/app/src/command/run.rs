@@ -12,7 +12,9 @@ use crate::cli::{Connection, RunArguments};
 use crate::daemon::follow::Follower;
 use crate::daemon::journal::{Next, Told};
 use crate::daemon::{self, Daemon, Placement};
+use crate::dns_sd;
 use crate::failure::Failure;
+use crate::hook;
 use crate::logging;
 use crate::settings::{ApiAddress, Loaded, Settings};
 use crate::view::EventView;
@@ -40,6 +42,9 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
         tokio::spawn(print_events(Follower::after(Arc::clone(&daemon), start)));
     }
     tokio::spawn(daemon::feed::run(Arc::clone(&daemon), sources));
+    tokio::spawn(daemon::services::run(Arc::clone(&daemon)));
+    tokio::spawn(hook::run(Arc::clone(&daemon), start));
+    tokio::spawn(dns_sd::run(Arc::clone(&daemon)));
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
     tell_ready(&daemon).await;
     loop {
@@ -150,6 +155,9 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
     }
     match loaded.reload() {
         Ok(reload) => {
+            for warning in &reload.loaded.warnings {
+                tracing::warn!("{warning}");
+            }
             for change in &reload.changed {
                 tracing::info!(key = change.key, before = %change.before, after = %change.after, "setting changed");
             }
@@ -168,7 +176,7 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
 async fn apply(daemon: &Daemon, settings: &Settings) {
     logging::change(settings.log.into());
     *daemon.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
-    match daemon::profile(settings) {
+    match daemon::profile(settings, daemon.https_port()) {
         Ok(profile) => drop(daemon.discovery.set_profile(profile).await),
         Err(error) => tracing::error!(%error, "the name stays as it was"),
     }

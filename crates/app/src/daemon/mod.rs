@@ -14,6 +14,7 @@ pub(crate) mod present;
 pub(crate) mod registry;
 pub(crate) mod remotes;
 pub(crate) mod rows;
+pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod token;
 pub(crate) mod trust;
@@ -37,8 +38,10 @@ use thiserror::Error;
 use crate::daemon::registry::{Keep, Registry};
 use crate::daemon::rows::RemoteRow;
 use crate::daemon::trust::SeenClone;
+use crate::dns_sd::{self, Announcement};
 use crate::keys::{KeyFile, KeyFileError};
 use crate::machine::Fit;
+use crate::service::registered::Registered;
 use crate::settings::Settings;
 use crate::store::{LockError, StateDirectory, Store, StoreError, StoredPeer, StoredRemote};
 
@@ -65,6 +68,11 @@ pub(crate) struct Daemon {
     fit: Fit,
     seen_clone: Mutex<Option<SeenClone>>,
     registry: Mutex<Registry>,
+    services: Mutex<Registered>,
+    /// Why hooks are not run, a sentence each.
+    pub(crate) hook_troubles: Mutex<Vec<String>>,
+    /// The console on DNS-SD.
+    pub(crate) announcement: Mutex<Option<Announcement>>,
 }
 
 /// Where the API listens.
@@ -134,6 +142,10 @@ impl Daemon {
         }
         let locals = local_rows(&discovery, loaded.peers).await;
         let registry = Registry::new(loaded.epoch, locals, remotes);
+        let services = Registered::load(directory.path()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what was registered before is forgotten");
+            Registered::default()
+        });
         let daemon = Self {
             // Told to clients, which may be in another directory.
             state_dir: std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned()),
@@ -150,6 +162,9 @@ impl Daemon {
             fit: trust::fit_of(directory.path()),
             seen_clone: Mutex::default(),
             registry: Mutex::new(registry),
+            services: Mutex::new(services),
+            hook_troubles: Mutex::default(),
+            announcement: Mutex::default(),
         };
         Ok((daemon, Sources { events, reports }))
     }
@@ -196,7 +211,7 @@ impl Daemon {
     /// Says goodbye, writes what is not written, and ends.
     pub(crate) async fn stop(&self) {
         // The goodbye first: its copies take a while, in which there is time for the rest.
-        tokio::join!(biased; self.discovery.shutdown(), self.keep_times());
+        tokio::join!(biased; self.discovery.shutdown(), self.keep_times(), dns_sd::stop(self));
         self.store.close().await;
     }
 
@@ -211,6 +226,7 @@ impl Daemon {
         };
         sentences.extend(self.store.status().degraded);
         sentences.extend(self.listening().troubles.iter().cloned());
+        sentences.extend(self.hook_troubles.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         sentences
     }
 
@@ -225,14 +241,14 @@ impl Daemon {
     }
 }
 
-/// What this host tells of itself, by its settings.
-pub(crate) fn profile(settings: &Settings) -> Result<Profile, InvalidHostName> {
+/// What this host tells of itself, by its settings and where its console answers.
+pub(crate) fn profile(settings: &Settings, https_port: u16) -> Result<Profile, InvalidHostName> {
     // Anything here that is no fact was refused with the settings already.
     let fact = |text: &str| text.parse::<Fact>().ok();
     Ok(Profile {
         name: settings.name.parse()?,
         http_port: settings.http_port,
-        https_port: settings.https_port,
+        https_port,
         facts: FactSet {
             version: fact(env!("CARGO_PKG_VERSION")),
             server_root: settings.server_root.as_deref().and_then(fact),
@@ -245,7 +261,7 @@ pub(crate) fn profile(settings: &Settings) -> Result<Profile, InvalidHostName> {
 
 fn discovery_config(settings: &Settings, key: &HostKey, placement: Placement) -> Result<Config, InvalidHostName> {
     Ok(Config {
-        profile: profile(settings)?,
+        profile: profile(settings, settings.https_port)?,
         interfaces: settings.interfaces.clone(),
         ipv6: settings.ipv6,
         address: placement.address,

@@ -13,6 +13,8 @@ use super::origin::{Given, Origin, Raw};
 pub(super) const CONFIG: &str = "KIMCHI_PEERS_CONFIG";
 /// The client's variable that names a token's file.
 pub(crate) const TOKEN_FILE: &str = "KIMCHI_PEERS_TOKEN_FILE";
+/// What the variables begin with that hooks are given; they are no settings.
+const OF_HOOKS: [&str; 2] = ["KIMCHI_PEERS_EVENT", "KIMCHI_PEERS_PEER_"];
 /// What our variables begin with.
 const PREFIX: &str = "KIMCHI_PEERS_";
 /// The file that is read if it exists and no other is named.
@@ -68,7 +70,8 @@ impl Surroundings {
     /// A sentence for each variable that looks like ours and is not known.
     pub(super) fn warnings(&self) -> Vec<String> {
         let known = || Key::ALL.iter().map(|key| key.variable()).chain([CONFIG, TOKEN_FILE]);
-        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX));
+        let of_hooks = |name: &str| OF_HOOKS.iter().any(|prefix| name.starts_with(prefix));
+        let ours = self.variables.keys().filter(|name| name.starts_with(PREFIX) && !of_hooks(name));
         let unknown = ours.filter(|name| known().all(|known| known != name.as_str()));
         unknown.map(|name| sentence(name, nearest_variable(name, known()))).collect()
     }

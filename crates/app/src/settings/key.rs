@@ -40,6 +40,12 @@ pub(crate) enum Key {
     AllowedHosts,
     /// Whom this host lists.
     Trust,
+    /// The configuration of this host's Wok or Kimchi, from which its ports are read.
+    WokConf,
+    /// The executables that are run at each event.
+    Hooks,
+    /// Whether the console is announced by DNS-SD.
+    DnsSd,
     /// What is logged.
     Log,
 }
@@ -92,11 +98,13 @@ const API_GROUP: &str = "the name of a group: at most 64 visible characters with
 const TLS: &str = "self-signed, or nothing";
 const PEM_FILE: &str = "a PEM file, in the configuration file with its whole path";
 const TRUST: &str = "mark, require-signed or require-group";
+const WOK_CONF: &str = "a file such as /etc/wok/wok.conf, in the configuration file with its whole path";
+const HOOKS: &str = "a directory, in the configuration file with its whole path";
 const ALLOWED_HOST: &str = "a host name or an IP address, without a port";
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Name,
         Self::Interfaces,
         Self::Ipv6,
@@ -114,6 +122,9 @@ impl Key {
         Self::TlsSecret,
         Self::AllowedHosts,
         Self::Trust,
+        Self::WokConf,
+        Self::Hooks,
+        Self::DnsSd,
         Self::Log,
     ];
 
@@ -141,6 +152,9 @@ impl Key {
             Self::TlsSecret => row("tls_key", "KIMCHI_PEERS_TLS_KEY", Text, PEM_FILE).flag("--tls-key"),
             Self::AllowedHosts => row("allowed_hosts", "KIMCHI_PEERS_ALLOWED_HOSTS", List, ALLOWED_HOST).reloadable(),
             Self::Trust => row("trust", "KIMCHI_PEERS_TRUST", Text, TRUST).flag("--trust").reloadable(),
+            Self::WokConf => row("wok_conf", "KIMCHI_PEERS_WOK_CONF", Text, WOK_CONF).reloadable(),
+            Self::Hooks => row("hooks", "KIMCHI_PEERS_HOOKS", Text, HOOKS).reloadable(),
+            Self::DnsSd => row("dns_sd", "KIMCHI_PEERS_DNS_SD", Text, "on or off").reloadable(),
             Self::Log => {
                 row("log", "KIMCHI_PEERS_LOG", Text, "error, warn, info, debug or trace").flag("--log").reloadable()
             }
@@ -164,7 +178,7 @@ impl Key {
 
     /// Whether the value is a path, which need not be UTF-8.
     pub(super) const fn is_path(self) -> bool {
-        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsSecret)
+        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsSecret | Self::WokConf | Self::Hooks)
     }
 
     /// How the value is written in the file.

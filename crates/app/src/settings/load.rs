@@ -8,7 +8,7 @@ use super::error::SettingsError;
 use super::flags::Flags;
 use super::key::Key;
 use super::origin::{Given, Origin};
-use super::{ApiAddress, Settings, default, file};
+use super::{ApiAddress, Settings, default, file, wok};
 use crate::cli;
 
 /// Settings and where they come from.
@@ -63,8 +63,9 @@ impl Loaded {
         let (file, mut given) = file::find(flags.config.as_deref(), surroundings)?;
         given.extend(surroundings.given()?);
         given.extend(flags.given.iter().cloned());
-        let (settings, origins) = overlay(&given, surroundings)?;
-        Ok(Self { settings, origins, file, warnings: surroundings.warnings(), flags })
+        let mut warnings = surroundings.warnings();
+        let (settings, origins) = overlay(given, surroundings, &mut warnings)?;
+        Ok(Self { settings, origins, file, warnings, flags })
     }
 
     /// Reads file and environment again; the command line stays. `self` is left as it is.
@@ -103,12 +104,15 @@ impl Loaded {
 
 /// The defaults with `given` on top, the last of a key on top of the others.
 fn overlay(
-    given: &[Given],
+    given: Vec<Given>,
     surroundings: &Surroundings,
+    warnings: &mut Vec<String>,
 ) -> Result<(Settings, BTreeMap<&'static str, Origin>), SettingsError> {
     let mut settings = Settings::default();
     let mut origins: BTreeMap<_, _> = Key::ALL.into_iter().map(|key| (key.name(), Origin::Default)).collect();
-    for given in given {
+    let from_wok = wok::given(&given, warnings)?;
+    let given: Vec<Given> = from_wok.into_iter().chain(given).collect();
+    for given in &given {
         settings.set(given).map_err(|wrong| wrong.in_place(given))?;
         origins.insert(given.key.name(), given.origin.clone());
     }
@@ -125,7 +129,8 @@ fn overlay(
     if !is_set(Key::Api) {
         settings.api_optional_socket = Some(default::api_socket(surroundings));
     }
-    check_tls(&settings, given)?;
+    settings.https_port_is_default = !is_set(Key::HttpsPort);
+    check_tls(&settings, &given)?;
     Ok((settings, origins))
 }
 

@@ -17,6 +17,7 @@ mod key;
 mod load;
 mod origin;
 mod value;
+mod wok;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) http_port: u16,
     /// The TCP port of this host's console for HTTPS, 1 to 65535. Default: 8001.
     pub(crate) https_port: u16,
+    /// Whether nobody set that port, so that it may be that of a console which registers itself.
+    pub(crate) https_port_is_default: bool,
     /// The path under which this host's console is, such as `/wok`: at most 64 bytes, no slash at its end. Default:
     /// none.
     pub(crate) server_root: Option<String>,
@@ -86,6 +89,12 @@ pub(crate) struct Settings {
     pub(crate) allowed_hosts: Vec<String>,
     /// Whom this host lists. Default: everybody.
     pub(crate) trust: Mode,
+    /// The file of this host's Wok or Kimchi that tells its ports. Default: none.
+    pub(crate) wok_conf: Option<PathBuf>,
+    /// The directory of the executables that are run at each event. Default: none.
+    pub(crate) hooks: Option<PathBuf>,
+    /// Whether the console is announced by DNS-SD on the links in use. Default: no.
+    pub(crate) dns_sd: bool,
     /// What is logged. Default: info.
     pub(crate) log: LogLevel,
 }
@@ -101,6 +110,7 @@ impl Default for Settings {
             port: kimchi_peers::PORT,
             http_port: HTTP_PORT,
             https_port: HTTPS_PORT,
+            https_port_is_default: true,
             server_root: None,
             hypervisor: None,
             state_dir: PathBuf::new(),
@@ -112,6 +122,9 @@ impl Default for Settings {
             tls_key: None,
             allowed_hosts: Vec::new(),
             trust: Mode::Mark,
+            wok_conf: None,
+            hooks: None,
+            dns_sd: false,
             log: LogLevel::Info,
         }
     }
@@ -139,6 +152,9 @@ impl Settings {
             Key::TlsSecret => self.tls_key = value::optional_path(given)?,
             Key::AllowedHosts => self.allowed_hosts = value::each(raw, value::allowed_host)?,
             Key::Trust => self.trust = value::one(raw, |text| text.parse().ok())?,
+            Key::WokConf => self.wok_conf = value::optional_path(given)?,
+            Key::Hooks => self.hooks = value::optional_path(given)?,
+            Key::DnsSd => self.dns_sd = value::one(raw, value::switch)?,
             Key::Log => self.log = value::one(raw, value::log)?,
         }
         Ok(())
@@ -179,6 +195,9 @@ impl Settings {
             Key::TlsSecret => json!(self.tls_key.as_ref().map(|path| path.to_string_lossy())),
             Key::AllowedHosts => json!(self.allowed_hosts),
             Key::Trust => json!(self.trust.as_str()),
+            Key::WokConf => json!(self.wok_conf.as_ref().map(|path| path.to_string_lossy())),
+            Key::Hooks => json!(self.hooks.as_ref().map(|path| path.to_string_lossy())),
+            Key::DnsSd => json!(if self.dns_sd { value::ON } else { value::OFF }),
             Key::Log => json!(self.log.as_str()),
         }
     }

@@ -19,6 +19,10 @@ const GROUP_NAME_MAX: usize = 64;
 /// The one way to come by a certificate without files.
 pub(super) const SELF_SIGNED: &str = "self-signed";
 
+/// The two positions of a switch.
+pub(super) const ON: &str = "on";
+pub(super) const OFF: &str = "off";
+
 /// What is logged: messages of this level and more severe ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum LogLevel {
@@ -138,6 +142,15 @@ pub(super) fn tls(text: &str) -> Option<bool> {
     match text {
         "" => Some(false),
         SELF_SIGNED => Some(true),
+        _ => None,
+    }
+}
+
+/// Whether a switch is on.
+pub(super) fn switch(text: &str) -> Option<bool> {
+    match text {
+        ON => Some(true),
+        OFF => Some(false),
         _ => None,
     }
 }

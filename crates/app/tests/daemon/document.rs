@@ -110,6 +110,7 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 403);
         assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
         ask_about_trust(&mut conformance, &daemon);
+        ask_about_services(&mut conformance, &daemon);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
@@ -132,6 +133,23 @@ fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {
         assert_eq!(conformance.ask("/v1/keys/{id}", "delete", &request).status, status, "{id}");
         let request = daemon.authorized("POST", &format!("/v1/keys/{id}/use"));
         assert_eq!(conformance.ask("/v1/keys/{id}/use", "post", &request).status, status, "{id}");
+    }
+}
+
+fn ask_about_services(conformance: &mut Conformance, daemon: &Daemon) {
+    let body = |url: &str| format!("{{\"url\":\"{url}\"}}");
+    let register = |url: &str| daemon.authorized("POST", "/v1/services").json_body(&body(url));
+    for (url, status) in [("service:wokd://kvm-0:8001", 201), ("service:wokd://kvm-0:8001", 200), ("http://kvm-0", 400)]
+    {
+        assert_eq!(conformance.ask("/v1/services", "post", &register(url)).status, status, "{url}");
+    }
+    let without = daemon.http("POST", "/v1/services").json_body(&body("service:wokd://kvm-0:8001"));
+    assert_eq!(conformance.ask("/v1/services", "post", &without).status, 401);
+    let list = conformance.ask("/v1/services", "get", &daemon.http("GET", "/v1/services")).json();
+    assert_eq!((&list[0]["listed"], &list[0]["answers"]), (&true.into(), &Value::Null), "{list}");
+    for status in [204, 404] {
+        let request = daemon.authorized("DELETE", "/v1/services/service%3Awokd%3A%2F%2Fkvm-0%3A8001");
+        assert_eq!(conformance.ask("/v1/services/{url}", "delete", &request).status, status);
     }
 }
 

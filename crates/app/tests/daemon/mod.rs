@@ -35,6 +35,7 @@ mod document;
 mod events;
 mod exports;
 mod formats;
+mod hooks;
 mod hostile_pages;
 mod hostile_text;
 mod lifecycle;
@@ -44,6 +45,7 @@ mod reload;
 mod remotes;
 mod requests_forged;
 mod search;
+mod slptool;
 mod sockets;
 mod tls;
 

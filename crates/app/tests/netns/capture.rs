@@ -70,7 +70,13 @@ pub(crate) struct Capture {
 impl Capture {
     /// Captures on one interface, or with "any" on all of the namespace; has begun when this returns.
     pub(crate) fn start(namespace: &Namespace, interface: &str) -> Self {
-        let mut running = namespace.spawn_script("capture.py", SCRIPT, &["--interface", interface]);
+        Self::start_at(namespace, interface, 8000)
+    }
+
+    /// The same of another port.
+    pub(crate) fn start_at(namespace: &Namespace, interface: &str, port: u16) -> Self {
+        let arguments = ["--interface", interface, "--port", &port.to_string()];
+        let mut running = namespace.spawn_script("capture.py", SCRIPT, &arguments);
         running.wait_line(Duration::from_secs(10), "\"ready\"", 0, |line| line.contains("ready"));
         Self { running }
     }

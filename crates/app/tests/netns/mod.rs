@@ -25,6 +25,7 @@ mod tools;
 mod wait;
 
 mod discovery;
+mod dns_sd;
 mod guests;
 mod harness;
 mod hostile;

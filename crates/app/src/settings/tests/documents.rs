@@ -29,6 +29,7 @@ fn the_example_has_each_key_with_its_default() {
     let mut settings = Host::new().file(&lines.join("\n")).loaded().settings;
     let socket = settings.api.remove(0);
     assert_eq!(socket.to_string(), "unix:/run/kimchi-peers/api.sock");
+    settings.https_port_is_default = true;
     settings.api_optional_socket = Some("/run/kimchi-peers/api.sock".into());
     assert_eq!(settings, Host::new().loaded().settings);
 }

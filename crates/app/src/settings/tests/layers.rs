@@ -9,7 +9,7 @@ use crate::settings::{ApiAddress, Ipv6Mode, LogLevel};
 const FILE: &str = "kimchi-peers.toml";
 
 /// A key as the file and the environment write it, and the value that is then shown.
-const WRITTEN: [(Key, &str, &str, &str); 18] = [
+const WRITTEN: [(Key, &str, &str, &str); 21] = [
     (Key::Name, "\"KVM-2.example\"", "KVM-2.example", "kvm-2.example"),
     (Key::Interfaces, "[\"br0\", \"br1\", \"br0\"]", "br0, br1,,br0", "br0, br1"),
     (Key::Ipv6, "\"always\"", "always", "always"),
@@ -27,6 +27,9 @@ const WRITTEN: [(Key, &str, &str, &str); 18] = [
     (Key::TlsSecret, "\"/etc/key.pem\"", "/etc/key.pem", "/etc/key.pem"),
     (Key::AllowedHosts, "[\"Peers.Example\", \"::1\"]", "Peers.Example,[::1]", "peers.example, ::1"),
     (Key::Trust, "\"require-group\"", "require-group", "require-group"),
+    (Key::WokConf, "\"/nonexistent/wok.conf\"", "/nonexistent/wok.conf", "/nonexistent/wok.conf"),
+    (Key::Hooks, "\"/etc/hooks\"", "/etc/hooks", "/etc/hooks"),
+    (Key::DnsSd, "\"on\"", "on", "on"),
     (Key::Log, "\"debug\"", "debug", "debug"),
 ];
 
@@ -64,6 +67,8 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
             Key::StateDir | Key::ServerRoot | Key::TlsCert | Key::TlsSecret => "\"/other\"",
+            Key::WokConf | Key::Hooks => "\"/other\"",
+            Key::DnsSd => "\"off\"",
             Key::Tls => "\"\"",
             Key::Hypervisor | Key::ApiGroup => "\"other\"",
         };
@@ -207,4 +212,21 @@ fn an_unknown_variable_is_a_warning() {
         "unknown environment variable `KIMCHI_PEERS_ZZZ`",
     ];
     assert_eq!(host.loaded().warnings, expected);
+}
+
+#[test]
+fn the_file_of_wok_goes_before_the_defaults_alone() {
+    let host = Host::new();
+    let conf = host.directory.path().join("wok.conf");
+    let text = "[server]\nproxy_port = 9001\nserver_root = /wok\nfederation = off\n";
+    std::fs::write(&conf, text).unwrap();
+    let own = format!("wok_conf = \"{}\"\n", conf.display());
+    let loaded = host.file(&format!("{own}server_root = \"/own\"\n")).loaded();
+    let from_wok = ("9001".to_owned(), Origin::File("wok.conf".into(), 2));
+    assert_eq!(shown(&loaded, Key::HttpsPort), from_wok);
+    assert_eq!(shown(&loaded, Key::ServerRoot).0, "/own");
+    assert!(!loaded.settings.https_port_is_default && loaded.warnings.is_empty());
+    let missing = Host::new().file("wok_conf = \"/nonexistent/wok.conf\"\n").loaded();
+    assert!(missing.settings.https_port_is_default);
+    assert!(missing.warnings[0].starts_with("cannot read `/nonexistent/wok.conf`"), "{:?}", missing.warnings);
 }

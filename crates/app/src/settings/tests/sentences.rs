@@ -7,7 +7,7 @@ use super::*;
 use crate::settings::ApiAddress;
 
 /// A line of the file and the sentence about it, which begins with the key and the place.
-const WRONG_LINES: [(&str, &str); 25] = [
+const WRONG_LINES: [(&str, &str); 28] = [
     (
         "name = \"a b\"",
         "a host name: labels of letters, digits, - and _ joined by dots, at most 253 characters, not `a b`",
@@ -52,6 +52,12 @@ const WRONG_LINES: [(&str, &str); 25] = [
     ("tls_key = 1", "a text in quotes: a PEM file, in the configuration file with its whole path, not `1`"),
     ("allowed_hosts = [\"a:80\"]", "a host name or an IP address, without a port, not `a:80`"),
     ("trust = \"strict\"", "mark, require-signed or require-group, not `strict`"),
+    (
+        "wok_conf = \"wok.conf\"",
+        "a file such as /etc/wok/wok.conf, in the configuration file with its whole path, not `wok.conf`",
+    ),
+    ("hooks = \"hooks.d\"", "a directory, in the configuration file with its whole path, not `hooks.d`"),
+    ("dns_sd = \"yes\"", "on or off, not `yes`"),
     ("log = \"\\u001b[2J\"", "error, warn, info, debug or trace, not `\\u{1b}[2J`"),
     ("log = { level = 1 }", "a text in quotes: error, warn, info, debug or trace, not `{ level = 1 }`"),
 ];
