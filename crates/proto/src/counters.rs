@@ -45,10 +45,12 @@ pub(crate) enum Drop {
     Flood,
     /// Its sender is not of a class that is listed here.
     NotAdmitted,
+    /// It tells nothing new of a peer that was heard lately, so its signature was not verified.
+    Familiar,
 }
 
 impl Drop {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Interface,
         Self::OffLink,
         Self::Ttl,
@@ -64,6 +66,7 @@ impl Drop {
         Self::Signature,
         Self::Flood,
         Self::NotAdmitted,
+        Self::Familiar,
     ];
 
     pub(crate) const fn cause(self) -> &'static str {
@@ -83,12 +86,13 @@ impl Drop {
             Self::Signature => "signature",
             Self::Flood => "flood",
             Self::NotAdmitted => "not_admitted",
+            Self::Familiar => "familiar",
         }
     }
 
     /// Whether an operator should read of it: what happens in normal life (a copy, an own bound) is only counted.
     const fn is_remarkable(self) -> bool {
-        !matches!(self, Self::Stale | Self::Throttled | Self::NotAdmitted)
+        !matches!(self, Self::Stale | Self::Throttled | Self::NotAdmitted | Self::Familiar)
     }
 }
 

@@ -94,6 +94,13 @@ impl Node {
             self.plan_question(arrival.now, &key);
             return false;
         }
+        if self.may_have_been_passed_over(&key, arrival, extension) {
+            // Who is missed is being asked anyway.
+            if self.table.get(&key).is_some_and(|peer| peer.state == State::Down) {
+                self.plan_question(arrival.now, &key);
+            }
+            return false;
+        }
         match order {
             Order::Fresh => self.take(arrival, key, message, Some(extension)),
             // A host that is always overtaken, and by another address, is another host.
@@ -218,7 +225,7 @@ impl Node {
         let address = info.address;
         if let Some(extension) = extension {
             if extension.epoch != peer.epoch {
-                peer.epoch_since = arrival.now;
+                (peer.epoch_since, peer.passed_over) = (arrival.now, 0);
             }
             (peer.epoch, peer.sequence) = (extension.epoch, extension.sequence);
             // A directed search, its answer and what is said of others leave the facts out.

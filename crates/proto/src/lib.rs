@@ -39,6 +39,7 @@ mod error;
 mod event;
 mod expiry;
 mod facts;
+mod familiar;
 mod few;
 mod frame;
 mod group;

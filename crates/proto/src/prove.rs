@@ -3,6 +3,7 @@
 //! ```text
 //!  old number ──▶ dropped          cheap
 //!  group code wrong ──▶ dropped      │
+//!  nothing new ──▶ passed over       │
 //!  over the budget ──▶ dropped       │
 //!  signature wrong ──▶ dropped     dear
 //! ```
@@ -133,6 +134,10 @@ impl Node {
             && !trailer.is_of_group(key)
         {
             return Err(Drop::Code);
+        }
+        if self.is_familiar(arrival, datagram, message, &key) {
+            self.pass_over(&key, extension);
+            return Err(Drop::Familiar);
         }
         if !self.may_verify(arrival, &key, extension, group.is_some()) {
             return Err(Drop::Flood);

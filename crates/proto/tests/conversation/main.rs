@@ -11,6 +11,7 @@ mod bounds;
 mod conflicts;
 mod determinism;
 mod expiry;
+mod familiar;
 mod hearsay;
 mod interfaces;
 mod joining;
