@@ -10,6 +10,8 @@ mod crash;
 mod damage;
 mod disk;
 mod merging;
+mod power_loss;
+mod recorded_disk;
 mod round_trip;
 
 /// A peer with a value in every column.

@@ -65,10 +65,12 @@ impl<'a> Daemon<'a> {
     /// Starts with these options in place of `--interface eth0`; none means the interfaces it chooses itself. A name
     /// among them goes before the host's.
     pub(crate) fn start_with(host: &'a Host, options: &[&str]) -> Self {
-        let state = state_directory(host);
-        let first = [PROGRAM, "run", "--state-dir", &state, "--api", API, "--events"];
-        let own_name: &[&str] = if options.contains(&"--name") { &[] } else { &["--name", host.name()] };
-        let mut running = host.spawn(&[&first, own_name, options].concat());
+        let mut command = command_line(host);
+        if options.contains(&"--name") {
+            command.truncate(command.len() - 2);
+        }
+        command.extend(options.iter().map(|option| (*option).to_owned()));
+        let mut running = host.spawn(&command.iter().map(String::as_str).collect::<Vec<_>>());
         running.wait_line(Duration::from_secs(20), "\"ready\"", 0, |line| parse(line).0 == "ready");
         Self { host, running }
     }
@@ -181,6 +183,13 @@ impl<'a> Daemon<'a> {
 pub(crate) fn cli(host: &Host, arguments: &[&str]) -> Output {
     let state = state_directory(host);
     host.run(&[&[PROGRAM, "--api", API, "--state-dir", &state], arguments].concat())
+}
+
+/// What starts a daemon under the name of the host, the name last.
+pub(crate) fn command_line(host: &Host) -> Vec<String> {
+    let state = state_directory(host);
+    let words = [PROGRAM, "run", "--state-dir", &state, "--api", API, "--events", "--name", host.name()];
+    words.map(str::to_owned).to_vec()
 }
 
 pub(crate) fn state_directory(host: &Host) -> String {

@@ -25,6 +25,7 @@ mod tools;
 mod wait;
 
 mod discovery;
+mod disk_faults;
 mod dns_sd;
 mod guests;
 mod harness;
