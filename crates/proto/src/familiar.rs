@@ -58,7 +58,7 @@ impl Node {
     /// Notes the number of a datagram that was passed over.
     pub(crate) fn pass_over(&mut self, key: &PeerKey, extension: &Extension) {
         if let Some(peer) = self.table.get_mut(key) {
-            peer.passed_over = peer.passed_over.max(extension.sequence);
+            peer.passed_over = peer.passed_over.max(narrowed(extension.sequence));
         }
     }
 
@@ -66,7 +66,7 @@ impl Node {
     pub(crate) fn may_have_been_passed_over(&self, key: &PeerKey, arrival: Arrival, extension: &Extension) -> bool {
         let Some(peer) = self.table.get(key) else { return false };
         extension.epoch == peer.epoch
-            && extension.sequence <= peer.passed_over
+            && narrowed(extension.sequence) <= peer.passed_over
             && (peer.state != State::Up || self.is_doubted(&extension.id))
             && extension.echo.is_none_or(|echo| !self.has_asked(key, arrival.interface, echo))
     }
@@ -81,6 +81,11 @@ impl Node {
                 || ring.asked.is_some_and(|asked| asked.id == *id)
         })
     }
+}
+
+/// A number as a row keeps it.
+fn narrowed(sequence: u64) -> u32 {
+    u32::try_from(sequence).unwrap_or(u32::MAX)
 }
 
 /// Whether this host lacks nothing on a link, answers nobody there, and knows just what the sender knows.

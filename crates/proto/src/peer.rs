@@ -256,8 +256,9 @@ pub struct Peer {
     pub(crate) rival: Option<Box<Rival>>,
     /// Number of the newest goodbye that was believed.
     pub(crate) goodbye: Option<Box<(u64, u64)>>,
-    /// Number of the newest datagram of this epoch that was passed over unverified.
-    pub(crate) passed_over: u64,
+    /// Number of the newest datagram of this epoch that was passed over unverified; the greatest value for all that are
+    /// greater, after fifty years.
+    pub(crate) passed_over: u32,
     /// The incarnation that another peer told of, while it was not heard itself in this run.
     pub(crate) told: Option<u64>,
     /// What it adds to the digests.
