@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use kimchi_peers_proto::{
-    Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts, GroupKey, HostSecret,
-    Identity, Info, Input, Instant, Interface, Keyring, Kind, KnownPeer, Lane, Message, Mode, Network, Node, Nonce,
-    Output, PORT, PeerId, PeerKey, Profile, Reason, State, Trust,
+    CertificateHash, Claim, Claims, Command, Config, DATAGRAM_MAX, Datagram, Event, Extension, FactSet, Facts,
+    GroupKey, HostSecret, Identity, Info, Input, Instant, Interface, Keyring, Kind, KnownPeer, Lane, Message, Mode,
+    Network, Node, Nonce, Output, PORT, PeerId, PeerKey, Profile, Reason, State, Trust,
 };
 
 /// Caps that a short input can reach.
@@ -348,7 +348,18 @@ fn profile(number: u8) -> Profile {
     let name = ["me", "host1", "host2", "ME.example"][usize::from(number % 4)];
     let set = FactSet { version: (number & 8 != 0).then(|| "1.0".parse().expect("a fact")), ..FactSet::default() };
     let name = name.parse().expect("a name");
-    Profile { name, http_port: 8000, https_port: 8001 + u16::from(number % 2), facts: set.into() }
+    Profile {
+        name,
+        http_port: 8000,
+        https_port: 8001 + u16::from(number % 2),
+        facts: set.into(),
+        certificate: certificate(number),
+    }
+}
+
+/// What the console of a host proves itself by: one in four has none.
+fn certificate(number: u8) -> Option<CertificateHash> {
+    (number & 48 != 0).then(|| CertificateHash::from_bytes([number; 32]))
 }
 
 fn known(number: u8) -> KnownPeer {
@@ -368,6 +379,7 @@ fn known(number: u8) -> KnownPeer {
         epoch: 1,
         sequence: 1,
         facts: Facts::default(),
+        certificate: None,
         addresses: vec![address(number)],
         down: (number % 4 == 3).then_some(Reason::Lost),
     }
@@ -386,12 +398,13 @@ fn about_others(extension: Extension, who: u8) -> Extension {
         1 => claims.heard.push(claim(who >> 3)),
         _ => claims.suspect.push(claim(who >> 4)),
     }
-    let (target, nonce, echo, previous_address) = (None, None, None, None);
+    let (target, nonce, echo, previous_address, certificate) = (None, None, None, None, None);
     Extension {
         target,
         nonce,
         echo,
         previous_address,
+        certificate,
         facts: Facts::default(),
         claims: Some(Box::new(claims)),
         ..extension
@@ -414,6 +427,7 @@ fn message(script: &mut Script<'_>, extended: bool, probe: Option<(PeerId, Nonce
         nonce: chosen(1).then_some(Nonce(u64::from(sequence))),
         echo: chosen(2).then(|| probe.map_or(Nonce(1), |(_, nonce)| nonce)),
         previous_address: chosen(3).then(|| address(who >> 4)),
+        certificate: certificate(more),
         ..extension(id(who % 10), u64::from(numbers >> 4 & 3) + 4)
     });
     let extension = extension.map(|extension| if chosen(5) { about_others(extension, who) } else { extension });

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::cli::Output;
 use crate::output::{Surface, peers, printable};
-use crate::view::{Origin, PeerState, PeerView, Reach, Trust};
+use crate::view::{CertificateState, Origin, PeerState, PeerView, Reach, Trust};
 
 const OUTPUTS: [Output; 11] = [
     Output::Table,
@@ -83,5 +83,6 @@ fn peer(texts: &[String]) -> PeerView {
         state_since: text(2),
         rtt_ms: Some(0.5),
         facts: [("version".to_owned(), text(1)), (text(2), text(3))].into(),
+        certificate_state: CertificateState::Changed,
     }
 }

@@ -13,8 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use trust::{
-    KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments, ResetIdentityArguments,
-    TrustArguments,
+    CheckArguments, KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments,
+    ResetIdentityArguments, TrustArguments,
 };
 
 /// Finds the other hosts of the network and keeps a list of them.
@@ -128,7 +128,10 @@ pub(crate) enum Command {
     Add(AddArguments),
     /// Forget a host that was added, or one that is down
     Remove(RemoveArguments),
-    /// Give a name to the host that bears it with its present key, after a conflict
+    /// Look at the certificate that a peer's console shows, and hold it against the one that is known
+    #[command(after_help = trust::CHECK_EXPLANATION)]
+    Check(CheckArguments),
+    /// Give a name to the host that bears it with its present key, or take a remote peer's new certificate
     Trust(TrustArguments),
     /// Forget a host that is down, with the key that its name belonged to
     Forget(RemoveArguments),

@@ -165,6 +165,35 @@ mod tests {
     }
 
     #[test]
+    fn what_root_changes_in_the_directory_of_another_user_stays_that_users() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        const OTHER: u32 = 65_534;
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("state");
+        std::fs::create_dir(&directory).unwrap();
+        if chown(&directory, Some(OTHER), Some(OTHER)).is_err() {
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "this test needs root, or two users in its namespace"
+            );
+            return eprintln!("skipped: the keys of another user: only root may give files away");
+        }
+        let file = KeyFile::of(&directory);
+        let is_private = || {
+            let metadata = std::fs::metadata(file.path()).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (OTHER, OTHER, 0o600));
+        };
+        file.install(key(1)).unwrap();
+        is_private();
+        file.install(key(2)).unwrap();
+        file.make_primary(key(2).id()).unwrap();
+        is_private();
+        file.remove(key(1).id()).unwrap();
+        is_private();
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
     fn a_broken_line_is_named_and_never_shown() {
         let place = tempfile::tempdir().unwrap();
         let file = KeyFile::of(place.path());

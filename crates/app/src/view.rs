@@ -38,6 +38,32 @@ pub(crate) struct PeerView {
     pub(crate) rtt_ms: Option<f64>,
     /// What it tells of itself.
     pub(crate) facts: BTreeMap<String, String>,
+    /// Whether its console shows the certificate that it should.
+    #[serde(default)]
+    pub(crate) certificate_state: CertificateState,
+}
+
+/// Whether a console shows the certificate that its host announces, or, of a remote peer, that it showed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CertificateState {
+    /// It does.
+    Match,
+    /// It shows another one.
+    Changed,
+    /// Nobody looked, or there is nothing to hold it against.
+    #[default]
+    Unknown,
+}
+
+impl CertificateState {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Changed => "changed",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Where a peer is known from.
@@ -144,10 +170,29 @@ pub(crate) struct PeerDetail {
     pub(crate) failure: Option<String>,
     /// Where it is heard.
     pub(crate) evidence: Vec<Evidence>,
-    /// SHA-256 of the certificate that a remote peer showed, in hexadecimal.
+    /// SHA-256 of the certificate that its console showed, in hexadecimal.
     pub(crate) certificate: Option<String>,
+    /// What it is held against: the one that its host announces, or that a remote peer showed first.
+    #[serde(default)]
+    pub(crate) certificate_expected: Option<String>,
     /// What happened to it, newest first.
     pub(crate) history: Vec<HistoryView>,
+}
+
+/// What a look at a console found; the answer of `POST /v1/peers/{id}/check`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CheckView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Where it was looked: `HOST:PORT`.
+    pub(crate) address: String,
+    pub(crate) certificate_state: CertificateState,
+    /// SHA-256 of the certificate that was shown, in hexadecimal.
+    pub(crate) certificate: Option<String>,
+    /// What it is held against.
+    pub(crate) certificate_expected: Option<String>,
+    /// Why none was seen, in words.
+    pub(crate) failure: Option<String>,
 }
 
 /// Where and when a peer was heard.
@@ -269,6 +314,9 @@ pub(crate) struct DatagramsView {
     /// Signatures that were verified, right or wrong.
     #[serde(default)]
     pub(crate) verified: u64,
+    /// What a budget of verification did not allow, by budget.
+    #[serde(default)]
+    pub(crate) over_budget: BTreeMap<String, u64>,
     /// Own datagrams heard back.
     pub(crate) own: u64,
     /// Dropped by the kernel for want of room.
@@ -291,6 +339,15 @@ pub(crate) struct TrustView {
     pub(crate) group_keys: Vec<String>,
     /// Rows that did not prove yet that they are there to stay, and that nothing is kept of: `extended` and `base`.
     pub(crate) unproven: BTreeMap<String, u64>,
+    /// Rows that made room for others: `down` and `unproven`.
+    #[serde(default)]
+    pub(crate) evicted: BTreeMap<String, u64>,
+    /// Most rows by sort, and verifications a second.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, u64>,
+    /// Rows by what their consoles showed: `match`, `changed`, `unknown`.
+    #[serde(default)]
+    pub(crate) certificates: BTreeMap<String, u64>,
 }
 
 /// The group keys of this host; the answer of `GET /v1/keys`. No key is ever in an answer.

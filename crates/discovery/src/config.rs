@@ -70,7 +70,13 @@ impl Config {
     pub fn with_key(name: &str, key: &HostKey) -> Result<Self, InvalidHostName> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let identity = Identity { id: key.id(), epoch: since_epoch.as_secs().max(1) };
-        let profile = Profile { name: name.parse()?, http_port: 8000, https_port: 8001, facts: Facts::default() };
+        let profile = Profile {
+            name: name.parse()?,
+            http_port: 8000,
+            https_port: 8001,
+            facts: Facts::default(),
+            certificate: None,
+        };
         Ok(Self {
             identity,
             secret: key.secret().clone(),

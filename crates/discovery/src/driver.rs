@@ -275,6 +275,7 @@ impl Driver {
             rows: self.node.table().len(),
             unproven: self.node.table().unproven_count(false),
             unproven_base: self.node.table().unproven_count(true),
+            limits: self.node.limits(),
             mode: self.node.mode(),
             group_keys: self.node.keyring().keys().map(|(id, _)| id).collect(),
             troubles: self.troubles.sentences(),

@@ -74,8 +74,8 @@ pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    Cause, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId,
-    GroupKey, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName,
-    InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Mode, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach,
-    Reason, State, Trust,
+    Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4,
+    GROUP_V6, GroupId, GroupKey, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey,
+    InvalidHostName, InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Mode, PORT, Path, Peer, PeerId, PeerKey,
+    Profile, Reach, Reason, State, Trust,
 };

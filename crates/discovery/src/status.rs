@@ -34,6 +34,8 @@ pub struct Status {
     pub unproven: usize,
     /// The same of base peers.
     pub unproven_base: usize,
+    /// The bounds of the table and of what is verified; [`Node::limits`](kimchi_peers_proto::Node::limits) names them.
+    pub limits: [(&'static str, u64); 6],
     /// Whom this host lists.
     pub mode: Mode,
     /// The names of the group keys, the one in use first.

@@ -166,8 +166,13 @@ mod tests {
 
     impl Host {
         fn new() -> Self {
-            let profile =
-                Profile { name: "kvm-1".parse().unwrap(), http_port: 8000, https_port: 8001, facts: Facts::default() };
+            let profile = Profile {
+                name: "kvm-1".parse().unwrap(),
+                http_port: 8000,
+                https_port: 8001,
+                facts: Facts::default(),
+                certificate: None,
+            };
             let identity = Identity { id: PeerId::from_bytes([1; 32]), epoch: 1 };
             let node = Node::new(identity, profile, Config::default(), 7, Vec::new());
             let networks = vec![Network { address: address(1), prefix: 24 }];

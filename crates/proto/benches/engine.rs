@@ -43,7 +43,13 @@ fn profile(number: u32) -> Profile {
         hypervisor: Some("kvm".parse().unwrap()),
     }
     .into();
-    Profile { name: format!("kvm-{number}.example").parse().unwrap(), http_port: 8000, https_port: 8001, facts }
+    Profile {
+        name: format!("kvm-{number}.example").parse().unwrap(),
+        http_port: 8000,
+        https_port: 8001,
+        facts,
+        certificate: None,
+    }
 }
 
 /// A heartbeat as the network's hosts send it.

@@ -303,6 +303,7 @@ impl Node {
             roster: detail.roster,
             claims: detail.claims,
             facts: if detail.brief { Facts::default() } else { self.profile.facts.clone() },
+            certificate: self.profile.certificate.filter(|_| !detail.brief),
         };
         let info = Info {
             name: self.profile.name.clone(),

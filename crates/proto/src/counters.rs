@@ -96,6 +96,55 @@ impl Drop {
     }
 }
 
+/// A budget of what this host verifies, or takes from strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Budget {
+    /// Answers to own questions.
+    Answers,
+    /// Known hosts and members of the group, together.
+    Known,
+    /// One known host.
+    Sender,
+    /// Hosts that are not known, together.
+    Strangers,
+    /// One address at which nobody is known.
+    Source,
+}
+
+impl Budget {
+    const ALL: [Self; 5] = [Self::Answers, Self::Known, Self::Sender, Self::Strangers, Self::Source];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answers => "answers",
+            Self::Known => "known",
+            Self::Sender => "sender",
+            Self::Strangers => "strangers",
+            Self::Source => "source",
+        }
+    }
+}
+
+/// Which row made room for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Evicted {
+    /// One that was down.
+    Down,
+    /// One that never proved to be there to stay.
+    Unproven,
+}
+
+impl Evicted {
+    const ALL: [Self; 2] = [Self::Down, Self::Unproven];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
 /// Numbers since the engine's start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -107,6 +156,11 @@ pub struct Counters {
     pub sent_bytes: u64,
     /// Signatures that were verified, right or wrong.
     pub verified: u64,
+    /// Datagrams that a budget did not allow, by budget: `answers`, `known`, `sender`, `strangers` and `source`. Each of them is
+    /// counted as `flood` in `dropped` too.
+    pub over_budget: BTreeMap<&'static str, u64>,
+    /// Rows that made room for others, by what they were: `down` or `unproven`.
+    pub evicted: BTreeMap<&'static str, u64>,
     /// Own datagrams heard back.
     pub own: u64,
     /// Datagrams dropped, by cause as a metric label. Every cause stands here from the start.
@@ -130,7 +184,22 @@ impl Ledger {
         let causes =
             DecodeError::ALL.iter().map(|error| error.cause()).chain(Drop::ALL.iter().map(|drop| drop.cause()));
         counters.dropped = causes.map(|cause| (cause, 0)).collect();
+        counters.over_budget = Budget::ALL.map(|budget| (budget.as_str(), 0)).into();
+        counters.evicted = Evicted::ALL.map(|evicted| (evicted.as_str(), 0)).into();
         Self { counters, reported: BTreeMap::new() }
+    }
+
+    /// Counts what a budget did not allow; tells whether it did.
+    pub(crate) fn allowed(&mut self, budget: Budget, allowed: bool) -> bool {
+        if !allowed {
+            *self.counters.over_budget.entry(budget.as_str()).or_insert(0) += 1;
+        }
+        allowed
+    }
+
+    /// Counts a row that made room for another.
+    pub(crate) fn evicted(&mut self, evicted: Evicted) {
+        *self.counters.evicted.entry(evicted.as_str()).or_insert(0) += 1;
     }
 
     /// Counts a datagram that is no message.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::certificate::CertificateHash;
 use crate::error::DecodeError;
 use crate::facts::Facts;
 use crate::group::Keyring;
@@ -92,6 +93,8 @@ pub struct Profile {
     pub https_port: u16,
     /// What else it tells.
     pub facts: Facts,
+    /// What its console proves itself by; `None` where that is not known, or there is no console.
+    pub certificate: Option<CertificateHash>,
 }
 
 /// What the engine wants done.

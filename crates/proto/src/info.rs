@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::certificate::CertificateHash;
 use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::digest::Digest;
 use crate::error::DecodeError;
@@ -128,6 +129,7 @@ struct Members {
     server_root: Option<Fact>,
     architecture: Option<Fact>,
     hypervisor: Option<Fact>,
+    certificate: Option<CertificateHash>,
     group: Option<GroupId>,
     digest: Option<Digest>,
     low: Option<HashHalf>,
@@ -172,6 +174,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "root" => text(limits, map, &mut members.server_root)?,
                 "arch" => text(limits, map, &mut members.architecture)?,
                 "hyp" => text(limits, map, &mut members.hypervisor)?,
+                "cert" => text(limits, map, &mut members.certificate)?,
                 "group" => text(limits, map, &mut members.group)?,
                 "dig" => text(limits, map, &mut members.digest)?,
                 "lo" => text(limits, map, &mut members.low)?,
@@ -210,6 +213,7 @@ impl Members {
                 hypervisor: self.hypervisor,
             }
             .into(),
+            certificate: self.certificate,
             group: self.group,
             digest: self.digest,
             pull,
@@ -263,7 +267,7 @@ impl Members {
 
     fn tells_no_facts(&self) -> bool {
         let facts = [&self.program, &self.server_root, &self.architecture, &self.hypervisor];
-        self.previous_address.is_none() && facts.iter().all(|fact| fact.is_none())
+        self.previous_address.is_none() && self.certificate.is_none() && facts.iter().all(|fact| fact.is_none())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::counters::Drop;
+use crate::counters::{Drop, Evicted};
 use crate::event::{Cause, Change};
 use crate::facts::Facts;
 use crate::id::PeerId;
@@ -233,6 +233,10 @@ impl Node {
                 peer.facts = self.profile.facts.shared_with(&extension.facts);
                 changed = true;
             }
+            if extension.is_full() && peer.certificate.as_deref() != extension.certificate.as_ref() {
+                peer.certificate = extension.certificate.map(Box::new);
+                changed = true;
+            }
             if let Some(previous) = extension.previous_address.filter(|previous| *previous != address) {
                 let known = peer.paths.len();
                 peer.paths.retain(|path| path.address != previous);
@@ -293,6 +297,7 @@ impl Node {
                     oldest.filter(|peer| peer.unproven_since.as_deref().is_some_and(|at| now.since(*at) >= patience));
                 let Some(oldest) = oldest.map(|peer| peer.key.clone()) else { return false };
                 self.remove_peer(now, &oldest, Cause::Expired);
+                self.ledger.evicted(Evicted::Unproven);
             }
         }
         self.make_room(now, base)
@@ -310,6 +315,7 @@ impl Node {
         }
         let Some(oldest) = self.table.longest_down(base) else { return false };
         self.remove_peer(now, &oldest, Cause::Expired);
+        self.ledger.evicted(Evicted::Down);
         true
     }
 
@@ -383,7 +389,8 @@ impl Node {
 fn new_peer(key: PeerKey, message: &Message, usual: &Facts, now: Instant) -> Peer {
     let info = &message.info;
     let facts = info.extension.as_ref().map(|extension| usual.shared_with(&extension.facts)).unwrap_or_default();
-    Peer { facts, ..Peer::new(key, info.name.clone(), (info.http_port, info.https_port), now) }
+    let certificate = info.extension.as_ref().and_then(|extension| extension.certificate).map(Box::new);
+    Peer { facts, certificate, ..Peer::new(key, info.name.clone(), (info.http_port, info.https_port), now) }
 }
 
 /// Notes that the peer was heard on a path, and tells whether its addresses are different now.

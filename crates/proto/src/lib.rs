@@ -7,7 +7,7 @@
 //! use kimchi_peers_proto::{Config, Identity, Input, Instant, Interface, Network, Node, Output, PeerId, Profile};
 //!
 //! let identity = Identity { id: PeerId::from_bytes([7; 32]), epoch: 1 };
-//! let profile = Profile { name: "kvm-1".parse()?, http_port: 8000, https_port: 8001, facts: Default::default() };
+//! let profile = Profile { name: "kvm-1".parse()?, http_port: 8000, https_port: 8001, facts: Default::default(), certificate: None };
 //! let mut node = Node::new(identity, profile, Config::default(), 42, Vec::new());
 //!
 //! let lan = Network { address: "192.0.2.1".parse()?, prefix: 24 };
@@ -28,6 +28,7 @@
 mod announce;
 mod answer;
 mod base64;
+mod certificate;
 mod chain;
 mod claim;
 mod config;
@@ -78,6 +79,7 @@ mod trust;
 mod verdict;
 mod writing;
 
+pub use certificate::{CertificateHash, InvalidCertificateHash};
 pub use claim::{CLAIMS_MAX, Claim, Claims};
 pub use config::{Config, GROUP_V4, GROUP_V6, PORT};
 pub use counters::Counters;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::certificate::CertificateHash;
 use crate::claim::Claims;
 use crate::digest::Digest;
 use crate::facts::Facts;
@@ -100,6 +101,8 @@ pub struct Extension {
     pub digest: Option<Digest>,
     /// What the sender tells of itself beyond its name and ports.
     pub facts: Facts,
+    /// `cert`: what the sender's console proves itself by.
+    pub certificate: Option<CertificateHash>,
     /// `lo`, `hi`, `from`: asks the target for what the sender does not know.
     pub pull: Option<Box<Pull>>,
     /// `same`, `roster`, `next`: a page of the answer to that.
@@ -184,6 +187,7 @@ impl Extension {
             group: None,
             digest: None,
             facts: Facts::default(),
+            certificate: None,
             pull: None,
             roster: None,
             claims: None,
@@ -192,7 +196,8 @@ impl Extension {
 
     /// Whether it tells the sender's facts, so that one that is absent is gone.
     pub(crate) fn is_full(&self) -> bool {
-        self.echo.is_none() && self.target.is_none() && self.claims.is_none()
+        let tells_of_others = self.claims.is_some() || self.roster.is_some();
+        self.echo.is_none() && self.target.is_none() && self.pull.is_none() && !tells_of_others
     }
 
     fn write(&self, body: &mut String, group: Option<GroupId>, closing: usize) {
@@ -227,6 +232,9 @@ impl Extension {
             if let Some(fact) = fact {
                 text(body, name, fact.as_str().as_bytes());
             }
+        }
+        if let Some(certificate) = &self.certificate {
+            text(body, "cert", &certificate.letters());
         }
         if let Some(pull) = &self.pull {
             pull.write(body, closing);

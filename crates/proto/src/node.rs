@@ -138,6 +138,20 @@ impl Node {
         &self.keyring
     }
 
+    /// The bounds of the table and of what is verified, by name: most rows (`extended`, `base`, `unproven_extended`,
+    /// `unproven_base`), and verifications a second (`verify_known`, `verify_strangers`).
+    pub fn limits(&self) -> [(&'static str, u64); 6] {
+        let config = &self.config;
+        [
+            ("extended", config.peers_max as u64),
+            ("base", config.base_peers_max as u64),
+            ("unproven_extended", config.unproven_max as u64),
+            ("unproven_base", config.nursery_max as u64),
+            ("verify_known", config.verify_rate.per_second.into()),
+            ("verify_strangers", config.stranger_rate.per_second.into()),
+        ]
+    }
+
     /// Whom this host lists.
     pub fn mode(&self) -> crate::trust::Mode {
         self.config.mode
@@ -148,6 +162,7 @@ impl Node {
         if self.left {
             return;
         }
+        let told = self.outputs.len();
         // Whatever this host said after its goodbye would undo it, so nothing but the passing of time counts then.
         if !self.leaving {
             self.notice_lateness(now);
@@ -161,6 +176,20 @@ impl Node {
             }
         }
         self.run_due(now);
+        self.tell_disputes(told);
+    }
+
+    /// Brings what was told since the output of this number up to date with what the same step found out: a row that comes up
+    /// disputed has no link from its first event on.
+    fn tell_disputes(&mut self, since: usize) {
+        for output in self.outputs.iter_mut().skip(since) {
+            if let Output::Event(Event::Peer { change: Change::Up, peer, .. }) = output
+                && let Some(row) = self.table.get(&peer.key)
+            {
+                peer.conflict.clone_from(&row.conflict);
+                peer.holds_name = row.holds_name;
+            }
+        }
     }
 
     /// The next thing to do; [`Output::Wait`] when there is nothing more for now.
@@ -232,6 +261,7 @@ impl Node {
             sequence: known.sequence,
             time_to_live,
             facts: known.facts,
+            certificate: known.certificate.map(Box::new),
             paths: known.addresses.into_iter().map(path).collect(),
             state,
             reason,

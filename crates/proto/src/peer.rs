@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::certificate::CertificateHash;
 use crate::digest::{Digest, Mark};
 use crate::facts::Facts;
 use crate::few::Few;
@@ -224,6 +225,8 @@ pub struct Peer {
     pub time_to_live: Duration,
     /// What it tells of itself.
     pub facts: Facts,
+    /// What its console proves itself by, as it says.
+    pub certificate: Option<Box<CertificateHash>>,
     /// Where it is heard; the first one is the address to use.
     pub paths: Few<Path>,
     /// Whether it is there.
@@ -299,6 +302,7 @@ impl Peer {
             sequence: 0,
             time_to_live: Duration::ZERO,
             facts: Facts::default(),
+            certificate: None,
             paths: Few::new(),
             state: State::Unknown,
             reason: None,
@@ -381,6 +385,8 @@ pub struct KnownPeer {
     pub sequence: u64,
     /// What it told of itself.
     pub facts: Facts,
+    /// What its console proved itself by, as it said.
+    pub certificate: Option<CertificateHash>,
     /// Its addresses, the one to use first.
     pub addresses: Vec<IpAddr>,
     /// Why it was down; `None` where it was there.

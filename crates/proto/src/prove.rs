@@ -14,7 +14,7 @@
 
 use std::net::IpAddr;
 
-use crate::counters::Drop;
+use crate::counters::{Budget, Drop};
 use crate::event::Datagram;
 use crate::group::GroupId;
 use crate::learn::Arrival;
@@ -120,9 +120,8 @@ impl Node {
         if !self.is_sealed() {
             return Ok(Proof::Nothing);
         }
-        let now = arrival.now;
         let Some(extension) = &message.info.extension else {
-            return if self.gate.takes_source(now, arrival.from.ip()) { Ok(Proof::Nothing) } else { Err(Drop::Flood) };
+            return if self.takes_source(arrival) { Ok(Proof::Nothing) } else { Err(Drop::Flood) };
         };
         let Some(trailer) = Trailer::of(datagram.bytes) else { return Err(Drop::Unsigned) };
         let key = self.key_of(extension.id, arrival.from.ip());
@@ -155,15 +154,24 @@ impl Node {
         let now = arrival.now;
         let known = self.table.get(key).is_some_and(Peer::is_proven);
         if known && extension.echo.is_some_and(|echo| self.has_asked(key, arrival.interface, echo)) {
-            return self.gate.answers.take(now);
+            return self.ledger.allowed(Budget::Answers, self.gate.answers.take(now));
         }
-        if member {
-            return self.gate.known.take(now);
+        if known && !member {
+            let allowed = self.gate.takes_sender(now, extension.id.prefix());
+            if !self.ledger.allowed(Budget::Sender, allowed) {
+                return false;
+            }
         }
-        if known {
-            return self.gate.takes_sender(now, extension.id.prefix()) && self.gate.known.take(now);
+        if known || member {
+            return self.ledger.allowed(Budget::Known, self.gate.known.take(now));
         }
-        self.gate.takes_source(now, arrival.from.ip()) && self.gate.strangers.take(now)
+        self.takes_source(arrival) && self.ledger.allowed(Budget::Strangers, self.gate.strangers.take(now))
+    }
+
+    /// Whether one more datagram of an address at which nobody is known is taken.
+    fn takes_source(&mut self, arrival: Arrival) -> bool {
+        let allowed = self.gate.takes_source(arrival.now, arrival.from.ip());
+        self.ledger.allowed(Budget::Source, allowed)
     }
 
     /// Whether this host waits for an answer of that peer with this number.

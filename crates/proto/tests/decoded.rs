@@ -9,7 +9,8 @@ use kimchi_peers_proto::{
 
 fn host(number: u8, name: &str) -> Result<(Node, IpAddr), InvalidHostName> {
     let identity = Identity { id: PeerId::from_bytes([number; 32]), epoch: 1 };
-    let profile = Profile { name: name.parse()?, http_port: 8000, https_port: 8001, facts: Facts::default() };
+    let profile =
+        Profile { name: name.parse()?, http_port: 8000, https_port: 8001, facts: Facts::default(), certificate: None };
     let address = IpAddr::from([10, 0, 0, number]);
     let lan = Network { address, prefix: 24 };
     let eth0 = Interface { index: 2, name: "eth0".into(), networks: vec![lan], loopback: false };

@@ -5,8 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kimchi_peers_proto::{
-    BucketHashes, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, GroupKey,
-    HostSecret, INTEGER_MAX, Info, Keyring, Kind, Message, Nonce, PeerId, Pull, Roster, TIME_TO_LIVE_MAX,
+    BucketHashes, CertificateHash, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet,
+    Facts, GroupKey, HostSecret, INTEGER_MAX, Info, Keyring, Kind, Message, Nonce, PeerId, Pull, Roster,
+    TIME_TO_LIVE_MAX,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -46,19 +47,22 @@ fn extension() -> impl Strategy<Value = Extension> {
     });
     let numbers = (1..=INTEGER_MAX, 0..=INTEGER_MAX, 0..=TIME_TO_LIVE_MAX);
     let digest = option::of((any::<u64>(), 0..=99_999_u32).prop_map(|(sum, hosts)| Digest { sum, hosts }));
-    let plain = (id(), numbers, option::of(id()), nonce(), nonce(), option::of(address()), digest, facts).prop_map(
-        |(id, (epoch, sequence, time_to_live), target, nonce, echo, previous_address, digest, facts)| Extension {
+    let certificate = option::of(any::<[u8; 32]>().prop_map(CertificateHash::from_bytes));
+    let told = (facts, certificate);
+    let plain = (id(), numbers, option::of(id()), nonce(), nonce(), option::of(address()), digest, told).prop_map(
+        |(id, (epoch, sequence, time_to_live), target, nonce, echo, previous_address, digest, told)| Extension {
             target,
             nonce,
             echo,
             previous_address,
             digest,
-            facts,
+            facts: told.0,
+            certificate: told.1,
             ..Extension::new(id, (epoch, sequence), time_to_live)
         },
     );
     (plain, 0..5_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {
-        let alone = Extension { previous_address: None, facts: Facts::default(), ..plain.clone() };
+        let alone = Extension { previous_address: None, facts: Facts::default(), certificate: None, ..plain.clone() };
         match which {
             0 => Extension { echo: None, pull: Some(Box::new(Pull { hashes, after: id })), ..alone },
             1 => {
@@ -196,6 +200,7 @@ fn the_longest_message_fits_a_datagram() {
         previous_address: Some(address),
         digest: Some(Digest { sum: u64::MAX, hosts: 99_999 }),
         facts: facts.into(),
+        certificate: Some(CertificateHash::from_bytes([255; 32])),
         pull: None,
         roster: None,
         claims: None,
@@ -211,5 +216,5 @@ fn the_longest_message_fits_a_datagram() {
     let sealed = in_a_group.seal(&HostSecret::from_bytes(&[7; 32]), &keyring);
     assert!(sealed.len() <= DATAGRAM_MAX, "{} bytes", sealed.len());
     // The room that later members have; docs/PROTOCOL.md names the numbers.
-    assert_eq!((message.encode().len(), sealed.len()), (977, 1125));
+    assert_eq!((message.encode().len(), sealed.len()), (1030, 1178));
 }

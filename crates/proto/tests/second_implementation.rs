@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use kimchi_peers_proto::{
-    Digest, Extension, FactSet, GroupKey, HostSecret, Info, Keyring, Kind, Message, Nonce, Trailer,
+    CertificateHash, Digest, Extension, FactSet, GroupKey, HostSecret, Info, Keyring, Kind, Message, Nonce, Trailer,
 };
 
 const MESSAGES: usize = 10_000;
@@ -58,6 +58,7 @@ fn random_line(random: &mut fastrand::Rng) -> String {
         nonce: random.bool().then(|| Nonce(random.u64(..))),
         digest: random.bool().then(|| Digest { sum: random.u64(..), hosts: random.u32(0..100_000) }),
         facts: facts.into(),
+        certificate: random.bool().then(|| CertificateHash::from_bytes(std::array::from_fn(|_| random.u8(..)))),
         group: keyring.primary_id(),
         ..Extension::new(secret.id(), (random.u64(1..1 << 53), random.u64(0..1 << 53)), random.u32(0..=86_400))
     };

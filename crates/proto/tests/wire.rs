@@ -92,6 +92,7 @@ fn extension_summary(extension: &Extension) -> String {
         ("hyp", &facts.hypervisor),
     ];
     words.extend(facts.iter().filter_map(|(name, fact)| fact.as_ref().map(|fact| format!("{name}={fact}"))));
+    words.extend(extension.certificate.map(|hash| format!("cert={hash}")));
     words.extend(extension.pull.iter().map(|pull| pull_summary(pull)));
     words.extend(extension.roster.iter().map(|roster| roster_summary(roster)));
     words.extend(extension.claims.iter().map(|claims| claims_summary(claims)));

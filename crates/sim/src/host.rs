@@ -222,7 +222,7 @@ impl Host {
             architecture: "x86_64".parse().ok(),
             hypervisor: "kvm".parse().ok(),
         };
-        Profile { name: self.name.clone(), http_port: 8000, https_port: 8001, facts: facts.into() }
+        Profile { name: self.name.clone(), http_port: 8000, https_port: 8001, facts: facts.into(), certificate: None }
     }
 
     /// What its next run knows from the last one.

@@ -74,6 +74,7 @@ impl World {
             epoch: host.epoch + later,
             sequence: 0,
             facts: profile.facts,
+            certificate: profile.certificate,
             addresses: host.addresses().collect(),
             down: None,
             trust: Trust::Unsigned,

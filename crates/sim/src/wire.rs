@@ -103,6 +103,7 @@ pub fn known_peer(peer: &Peer) -> KnownPeer {
         epoch: peer.epoch,
         sequence: peer.sequence,
         facts: peer.facts.clone(),
+        certificate: peer.certificate.as_deref().copied(),
         addresses: peer.addresses(),
         down: peer.reason,
     }

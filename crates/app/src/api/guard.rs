@@ -6,7 +6,7 @@
 //! | loopback | everybody | token, or a signed-in browser with its proof |
 //! | TLS | token, or a signed-in browser (with its proof to ask the network) | the same, with its proof |
 //!
-//! `/healthz` and the exchange of a code that signs a browser in are open on all ways. What a browser may do for other sites
+//! The status word of `/healthz` and the exchange of a code that signs a browser in are open on all ways. What a browser may do for other sites
 //! stands in [`browser`](super::browser).
 
 use std::net::IpAddr;
@@ -51,6 +51,15 @@ pub(crate) enum Door {
     },
 }
 
+/// What is told to who asks for something that everybody may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// All that the list shows: he may read it.
+    Reader,
+    /// No more than he asked for.
+    Anybody,
+}
+
 /// What a request wants, as far as rights go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -69,9 +78,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets a request through or answers why not.
 pub(crate) async fn check(State(daemon): State<Arc<Daemon>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let verdict = match judge(&daemon, &parts) {
-        Ok(()) => whole(parts, body).await,
+        Ok(rights) => {
+            parts.extensions.insert(rights);
+            whole(parts, body).await
+        }
         Err(error) => Err(error),
     };
     let mut response = match verdict {
@@ -103,7 +115,7 @@ fn is_too_long(error: &axum::Error) -> bool {
     error.source().is_some_and(|source| source.is::<http_body_util::LengthLimitError>())
 }
 
-fn judge(daemon: &Daemon, request: &Parts) -> Result<(), ApiError> {
+fn judge(daemon: &Daemon, request: &Parts) -> Result<Rights, ApiError> {
     let way = request.extensions.get::<Way>();
     // Without one, nobody is trusted with anything.
     let door = way.map_or(Door::Tls { local: None }, |way| way.door);
@@ -112,7 +124,7 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<(), ApiError> {
         judge_content_type(&request.headers)?;
     }
     if let Door::Unix { may_change } = door {
-        return if may_change || wish != Wish::Change { Ok(()) } else { Err(not_of_the_group()) };
+        return if may_change || wish != Wish::Change { Ok(Rights::Reader) } else { Err(not_of_the_group()) };
     }
     let settings = daemon.settings();
     let (name, address) = match door {
@@ -121,13 +133,9 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<(), ApiError> {
     };
     judge_host(request, OwnHosts { allowed: &settings.allowed_hosts, name, address })?;
     judge_site(&request.headers, is_reading(&request.method))?;
-    let is_free = match wish {
-        Wish::Open => true,
-        Wish::Read | Wish::Search => door == Door::Loopback,
-        Wish::Change => false,
-    };
+    let is_free = door == Door::Loopback && wish != Wish::Change;
     if is_free || judge_token(&request.headers, |offered| daemon.token.matches(offered)) {
-        return Ok(());
+        return Ok(Rights::Reader);
     }
     let listener = way.map_or("", |way| &way.listener);
     let is_signed_in = session::cookie(&request.headers, listener).is_some_and(|cookie| match wish {
@@ -136,7 +144,11 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<(), ApiError> {
             session::proof(&request.headers).is_some_and(|proof| daemon.sessions.may_change(&cookie, proof, listener))
         }
     });
-    if is_signed_in { Ok(()) } else { Err(no_token(wish)) }
+    match (is_signed_in, wish) {
+        (true, _) => Ok(Rights::Reader),
+        (false, Wish::Open) => Ok(Rights::Anybody),
+        (false, Wish::Read | Wish::Search | Wish::Change) => Err(no_token(wish)),
+    }
 }
 
 fn is_reading(method: &Method) -> bool {

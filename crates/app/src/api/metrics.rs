@@ -39,6 +39,9 @@ impl prometheus_client::collector::Collector for Collector {
         counters(&mut encoder, "datagrams_received", "Datagrams taken", "kind", &datagrams.received)?;
         counters(&mut encoder, "datagrams_sent", "Datagrams sent", "kind", &datagrams.sent)?;
         counters(&mut encoder, "datagrams_dropped", "Datagrams dropped", "cause", &datagrams.dropped)?;
+        let help = "Datagrams that a budget of verification did not allow";
+        counters(&mut encoder, "over_budget", help, "budget", &datagrams.over_budget)?;
+        counters(&mut encoder, "rows_evicted", "Rows that made room for others", "what", &view.trust.evicted)?;
         let single = [
             ("datagrams_own", "Own datagrams heard back", datagrams.own),
             ("datagrams_kernel_dropped", "Datagrams the kernel dropped for want of room", datagrams.kernel_dropped),
@@ -58,6 +61,9 @@ impl prometheus_client::collector::Collector for Collector {
         gauges(&mut encoder, "peers_by_trust", "Local peers by what they proved", "trust", &of_trust.peers)?;
         let help = "Rows that are not known yet to be there to stay";
         gauges(&mut encoder, "peers_unproven", help, "kind", &of_trust.unproven)?;
+        let help = "Peers by what their consoles showed";
+        gauges(&mut encoder, "peers_by_certificate", help, "state", &of_trust.certificates)?;
+        gauges(&mut encoder, "limit", "Most rows by sort, and verifications a second", "of", &of_trust.limits)?;
         links(&mut encoder, &view.links)?;
         let gauges = [
             ("links", "Links in use", view.links.len() as u64),
@@ -133,6 +139,25 @@ fn links(encoder: &mut DescriptorEncoder<'_>, links: &[LinkView]) -> fmt::Result
 mod tests {
     use super::*;
     use crate::command::status::tests::sample;
+
+    #[test]
+    fn what_bounds_a_flood_is_counted() {
+        let mut registry = Registry::with_prefix("kimchi_peers");
+        registry.register_collector(Box::new(Collector(sample())));
+        let mut text = String::new();
+        text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "kimchi_peers_over_budget_total{budget=\"strangers\"} 5",
+            "kimchi_peers_rows_evicted_total{what=\"unproven\"} 2",
+            "kimchi_peers_limit{of=\"unproven_base\"} 256",
+            "kimchi_peers_peers_unproven{kind=\"base\"} 1",
+            "kimchi_peers_peers_by_certificate{state=\"changed\"} 1",
+            "kimchi_peers_signatures_verified_total 40",
+            "kimchi_peers_datagrams_kernel_dropped_total 0",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}: {text}");
+        }
+    }
 
     #[test]
     fn a_link_tells_its_health_as_far_as_it_is_measured() {

@@ -3,6 +3,7 @@
 //! `openapi.json` beside this file is the document of it; a test holds the two together.
 
 pub(crate) mod browser;
+mod check;
 pub(crate) mod error;
 mod events;
 mod guard;
@@ -42,12 +43,13 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 22] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 23] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
         ("/v1/peers", &["get", "post"], get(peers::list).post(peers::add)),
         ("/v1/peers/{id}", &["get", "delete"], get(peers::show).delete(peers::remove)),
+        ("/v1/peers/{id}/check", &["post"], post(check::check)),
         ("/v1/peers/{id}/trust", &["post"], post(trust::trust)),
         ("/v1/keys", &["get"], get(trust::keys)),
         ("/v1/keys/reload", &["post"], post(trust::reload)),

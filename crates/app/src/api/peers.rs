@@ -118,7 +118,8 @@ pub(crate) async fn show(
             conflict: present::conflict(&row.peer, called),
             failure: None,
             evidence: present::evidence(fresh.as_ref().unwrap_or(&row.peer), interface),
-            certificate: None,
+            certificate: present::certificates(row).shown,
+            certificate_expected: present::certificates(row).expected,
             history: Vec::new(),
         });
         let remote = registry.remote(&id).map(|row| PeerDetail {
@@ -126,7 +127,8 @@ pub(crate) async fn show(
             conflict: None,
             failure: row.failure.clone(),
             evidence: Vec::new(),
-            certificate: row.stored.certificate.clone(),
+            certificate: row.shown.clone().or_else(|| row.stored.certificate.clone()),
+            certificate_expected: row.stored.certificate.clone(),
             history: Vec::new(),
         });
         local.or(remote)

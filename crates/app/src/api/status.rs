@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use kimchi_peers::{Choice, Status, wall_clock};
 
 use crate::api::error::ApiError;
+use crate::api::guard::Rights;
 use crate::daemon::{Daemon, present};
 use crate::view::{DatagramsView, InterfaceView, LinkView, SelfView, StatusView, StoreView, rfc3339};
 
@@ -50,11 +51,17 @@ pub(crate) async fn status(State(daemon): State<Arc<Daemon>>) -> Result<Json<Sta
     }))
 }
 
-/// `GET /healthz`
-pub(crate) async fn health(State(daemon): State<Arc<Daemon>>) -> Json<serde_json::Value> {
+/// `GET /healthz`: a word for everybody, and what does not work for those who may read the list.
+pub(crate) async fn health(
+    State(daemon): State<Arc<Daemon>>,
+    rights: Option<Extension<Rights>>,
+) -> Json<serde_json::Value> {
     let degraded = daemon.degraded().await;
     let status = if degraded.is_empty() { "ok" } else { "degraded" };
-    Json(serde_json::json!({ "status": status, "degraded": degraded }))
+    Json(match rights {
+        Some(Extension(Rights::Reader)) => serde_json::json!({ "status": status, "degraded": degraded }),
+        Some(Extension(Rights::Anybody)) | None => serde_json::json!({ "status": status }),
+    })
 }
 
 /// Rows by origin and state, such as `local_up`; all of them, so that a reader sees the zeros.
@@ -99,6 +106,10 @@ fn store(daemon: &Daemon) -> StoreView {
     }
 }
 
+fn by_name(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
 fn datagrams(status: Status) -> DatagramsView {
     let counters = status.counters;
     let by_kind = |counts: BTreeMap<kimchi_peers::Kind, u64>| {
@@ -108,8 +119,9 @@ fn datagrams(status: Status) -> DatagramsView {
         received: by_kind(counters.received),
         sent: by_kind(counters.sent),
         sent_bytes: counters.sent_bytes,
-        dropped: counters.dropped.into_iter().map(|(cause, count)| (cause.to_owned(), count)).collect(),
+        dropped: by_name(counters.dropped),
         verified: counters.verified,
+        over_budget: by_name(counters.over_budget),
         own: counters.own,
         kernel_dropped: status.kernel_drops,
         send_errors: status.send_errors,

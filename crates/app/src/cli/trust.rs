@@ -14,6 +14,22 @@ pub(crate) struct TrustArguments {
     pub(crate) peer: String,
 }
 
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Its name, address or id, or the beginning of one
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) peer: String,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
+}
+
+/// What goes after the options of `check`.
+pub(super) const CHECK_EXPLANATION: &str = "\
+The daemon connects to the peer's HTTPS port and shakes hands; nothing is sent above that. `match`: its console shows the \
+certificate that the host announces under its signature, or that a host added by hand showed first. `changed`: it shows another \
+one; the exit status is 1. `unknown`: there is nothing to hold it against, or none was seen.";
+
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {

@@ -27,7 +27,8 @@ use serde::de::DeserializeOwned;
 use crate::cli::{Connection, RunArguments};
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
 use crate::view::{
-    AddRequest, CodeView, ErrorView, KeysView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView,
+    AddRequest, CheckView, CodeView, ErrorView, KeysView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView,
+    StatusView,
 };
 
 pub(crate) use address::ApiAddress;
@@ -138,6 +139,14 @@ impl Client {
     /// A link that signs a browser in.
     pub(crate) async fn sign_in_code(&self) -> Result<CodeView, ClientError> {
         let (address, bytes) = self.change(Question::new(Method::POST, "/v1/session/code")).await?;
+        parse(&address, &bytes)
+    }
+
+    /// Has the daemon look at the certificate of a peer's console.
+    pub(crate) async fn check(&self, id: &str) -> Result<CheckView, ClientError> {
+        let path = format!("{}/check", peer_path(id));
+        let asked = self.change(Question::new(Method::POST, &path)).await;
+        let (address, bytes) = asked.map_err(|error| not_found(error, id))?;
         parse(&address, &bytes)
     }
 

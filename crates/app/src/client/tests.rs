@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::*;
 use crate::failure::{FAILED, Failure, NO_DAEMON};
-use crate::view::{EventView, Origin, PeerState, Reach, Trust};
+use crate::view::{CertificateState, EventView, Origin, PeerState, Reach, Trust};
 
 /// Method and path, status, body.
 type Answer = (&'static str, u16, String);
@@ -36,6 +36,7 @@ pub(crate) fn peer(name: &str, address: &str) -> PeerView {
         state_since: TIME.to_owned(),
         rtt_ms: Some(0.42),
         facts: BTreeMap::new(),
+        certificate_state: CertificateState::Unknown,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod add;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config_show;
 pub(crate) mod demo;

@@ -45,6 +45,7 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     tokio::spawn(daemon::services::run(Arc::clone(&daemon)));
     tokio::spawn(hook::run(Arc::clone(&daemon), start));
     tokio::spawn(dns_sd::run(Arc::clone(&daemon)));
+    tokio::spawn(daemon::console::run(Arc::clone(&daemon)));
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
     tell_ready(&daemon).await;
     loop {
@@ -176,10 +177,8 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
 async fn apply(daemon: &Daemon, settings: &Settings) {
     logging::change(settings.log.into());
     *daemon.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
-    match daemon::profile(settings, daemon.https_port()) {
-        Ok(profile) => drop(daemon.discovery.set_profile(profile).await),
-        Err(error) => tracing::error!(%error, "the name stays as it was"),
-    }
+    daemon.announce().await;
+    daemon.console.look_soon();
     let _ = daemon.discovery.set_interfaces(settings.interfaces.clone()).await;
     let _ = daemon.discovery.set_mode(settings.trust).await;
     match daemon.reload_keys().await {

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Stop, finish};
 use crate::output::{
     Cell, Page, Screen, Surface, Table, Tone, ago, fingerprint, plain, pretty, printable, state_tone, state_words,
 };
-use crate::view::{HistoryView, Origin, PeerDetail, PeerView, Reach, Trust};
+use crate::view::{CertificateState, HistoryView, Origin, PeerDetail, PeerView, Reach, Trust};
 
 /// Prints the peer.
 pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
@@ -83,7 +83,7 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "not yet".to_owned(), |time| dated(time, now)));
     page.entry("first seen", &dated(&peer.first_seen, now));
     page.entry("round trip", &peer.rtt_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default());
-    page.entry("certificate", &detail.certificate.as_ref().map(|hash| format!("SHA-256 {hash}")).unwrap_or_default());
+    page.entry("certificate", &certificate(detail));
     if !peer.facts.is_empty() {
         page.heading("Facts", Tone::Heading);
         peer.facts.iter().for_each(|(name, fact)| page.entry(name, fact));
@@ -101,6 +101,26 @@ const fn trust_words(peer: &PeerView) -> &'static str {
         (Origin::Local, Trust::Pinned) => "pinned: signed by the key that it had when it was heard first",
         (Origin::Local, Trust::Verified) => "verified: signed, and by a member of this host's group",
         (Origin::Local, Trust::Conflict) => "conflict: do not log in there before it is settled",
+    }
+}
+
+/// The certificate of its console: the one that it shows, or that it should show.
+fn certificate(detail: &PeerDetail) -> String {
+    let local = detail.peer.origin == Origin::Local;
+    let shown = detail.certificate.as_deref().unwrap_or_default();
+    match (detail.peer.certificate_state, detail.certificate_expected.as_deref()) {
+        (CertificateState::Match, _) => {
+            format!("match: SHA-256 {shown}, {}", if local { "as the host announces" } else { "as it showed first" })
+        }
+        (CertificateState::Changed, expected) => {
+            let expected = expected.unwrap_or_default();
+            let why = if local { "the host announces" } else { "it showed first" };
+            let remedy = if local { "" } else { "; if you know why, say: kimchi-peers trust" };
+            format!("changed: SHA-256 {shown}, but {why} {expected}. Do not log in before you know why{remedy}")
+        }
+        (CertificateState::Unknown, Some(expected)) => format!("unknown: SHA-256 {expected} is not checked yet"),
+        (CertificateState::Unknown, None) if shown.is_empty() => String::new(),
+        (CertificateState::Unknown, None) => format!("unknown: it shows SHA-256 {shown}, and the host announces none"),
     }
 }
 
@@ -175,6 +195,7 @@ mod tests {
         peer.state = PeerState::Down;
         peer.reason = Some("left".to_owned());
         peer.trust = Trust::Conflict;
+        peer.certificate_state = CertificateState::Match;
         peer.facts.insert("version".to_owned(), "0.1.0\u{1b}[2J".to_owned());
         let time = "2026-11-23T10:00:00.000Z".to_owned();
         let entry = |event: &str, cause: &str| HistoryView {
@@ -193,6 +214,7 @@ mod tests {
                 last_heard: None,
             }],
             certificate: Some("ab12".to_owned()),
+            certificate_expected: Some("ab12".to_owned()),
             history: vec![entry("down", "quit"), entry("up", "search")],
         }
     }
@@ -211,7 +233,7 @@ kvm-1: down, said goodbye, conflict
   last seen      2026-11-23T10:00:00.000Z (5 min ago)
   first seen     2026-11-23T10:00:00.000Z (5 min ago)
   round trip     0.4 ms
-  certificate    SHA-256 ab12
+  certificate    match: SHA-256 ab12, as the host announces
 
 Facts
   version        0.1.0\\u{1b}[2J
@@ -245,6 +267,24 @@ History, newest first
         }
         detail.peer.reach = Some(Reach::Both);
         assert!(!page(&detail, Surface::default(), SystemTime::now()).contains("one way"));
+    }
+
+    #[test]
+    fn another_certificate_is_explained() {
+        let mut detail = detail();
+        detail.peer.certificate_state = CertificateState::Changed;
+        detail.certificate_expected = Some("cd34".to_owned());
+        assert!(certificate(&detail).starts_with("changed: SHA-256 ab12, but the host announces cd34. Do not log in"));
+        detail.peer.origin = Origin::Remote;
+        assert!(certificate(&detail).ends_with(
+            "but it showed first cd34. Do not log in before you know why; if you know why, say: kimchi-peers trust"
+        ));
+        detail.peer.certificate_state = CertificateState::Unknown;
+        assert_eq!(certificate(&detail), "unknown: SHA-256 cd34 is not checked yet");
+        detail.certificate_expected = None;
+        assert_eq!(certificate(&detail), "unknown: it shows SHA-256 ab12, and the host announces none");
+        detail.certificate = None;
+        assert_eq!(certificate(&detail), "");
     }
 
     #[tokio::test(flavor = "current_thread")]

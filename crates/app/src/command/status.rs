@@ -81,6 +81,12 @@ fn trust(page: &mut Page, trust: &TrustView) {
     if trust.unproven.values().any(|count| *count > 0) {
         page.entry("not kept yet", &tally(&trust.unproven));
     }
+    if trust.evicted.values().any(|count| *count > 0) {
+        page.entry("made room", &tally(&trust.evicted));
+    }
+    if let Some(changed) = trust.certificates.get("changed").filter(|changed| **changed > 0) {
+        page.entry("certificates", &format!("{changed} changed; see: kimchi-peers list -o wide"));
+    }
 }
 
 fn interfaces(page: &mut Page, status: &StatusView, now: SystemTime) {
@@ -112,6 +118,9 @@ fn datagrams(page: &mut Page, datagrams: &DatagramsView) {
     page.entry("own", &unless_none(datagrams.own));
     if datagrams.dropped.values().any(|count| *count > 0) {
         page.entry("dropped", &tally(&datagrams.dropped));
+    }
+    if datagrams.over_budget.values().any(|count| *count > 0) {
+        page.entry("over budget", &tally(&datagrams.over_budget));
     }
     page.entry("kernel drops", &unless_none(datagrams.kernel_dropped));
     page.entry("send errors", &unless_none(datagrams.send_errors));
@@ -190,6 +199,7 @@ pub(crate) mod tests {
                 sent_bytes: 20_480,
                 dropped: counts(&[("ttl", 3), ("stale", 0)]),
                 verified: 40,
+                over_budget: counts(&[("strangers", 5), ("known", 0)]),
                 own: 9,
                 kernel_dropped: 0,
                 send_errors: 0,
@@ -205,6 +215,9 @@ pub(crate) mod tests {
                 .into(),
                 group_keys: vec!["AAECAwQFBgc".to_owned()],
                 unproven: counts(&[("extended", 0), ("base", 1)]),
+                evicted: counts(&[("down", 0), ("unproven", 2)]),
+                limits: counts(&[("base", 1024), ("unproven_base", 256)]),
+                certificates: counts(&[("match", 3), ("changed", 1), ("unknown", 11)]),
             },
             store: StoreView { pending: 0, commits: 7, failed_commits: 1, database_bytes: 4096 },
         }
@@ -230,6 +243,8 @@ Trust
   require-group  nobody would vanish
   require-signed would lose old-1
   not kept yet   1 (1 base)
+  made room      2 (2 unproven)
+  certificates   1 changed; see: kimchi-peers list -o wide
 
 Interfaces
   br0            used: 10.0.0.1, own multicast heard back: never, 20 % lost, nobody else is heard
@@ -240,6 +255,7 @@ Datagrams
   sent           9 (9 notify), 20 KiB
   own            9
   dropped        3 (3 ttl)
+  over budget    5 (5 strangers)
 
 Store
   database       4096 bytes

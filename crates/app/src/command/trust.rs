@@ -6,7 +6,7 @@ use crate::cli::{Connection, RemoveArguments, TrustArguments};
 use crate::client::{Client, ClientError, resolve_among};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, fingerprint, printable};
-use crate::view::{Origin, PeerState, PeerView, Trust};
+use crate::view::{CertificateState, Origin, PeerState, PeerView, Trust};
 
 /// Gives a name to the host that bears it.
 pub(crate) async fn trust(arguments: &TrustArguments, connection: &Connection) -> Result<(), Failure> {
@@ -23,7 +23,10 @@ pub(crate) async fn forget(arguments: &RemoveArguments, connection: &Connection)
 async fn give_name(client: &Client, given: &str, screen: &mut Screen) -> Result<(), Stop> {
     let peers = client.peers().await?;
     // The one that has the name already needs no trust.
-    let in_conflict = |peer: &PeerView| peer.trust == Trust::Conflict && !peer.id.contains('@');
+    let in_conflict = |peer: &PeerView| match peer.origin {
+        Origin::Local => peer.trust == Trust::Conflict && !peer.id.contains('@'),
+        Origin::Remote => peer.certificate_state == CertificateState::Changed,
+    };
     let peer = resolve_among(&peers, given, in_conflict)?;
     client.trust(&peer.id).await?;
     let words = fingerprint(&peer.id).map(|words| format!("  {words}")).unwrap_or_default();

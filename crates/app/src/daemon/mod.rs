@@ -6,6 +6,8 @@
 //!                         └────▶ store (own thread)        API ──commands──▶ discovery, monitor, store
 //! ```
 
+pub(crate) mod check;
+pub(crate) mod console;
 pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod journal;
@@ -24,10 +26,11 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kimchi_peers::remote::{
-    Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports, RemoteState,
+    CertificateReader, Policy, RemoteAddress, RemoteHealth, RemoteMonitor, RemoteMonitorConfig, RemoteReports,
+    RemoteState,
 };
 use kimchi_peers::{
     Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, InvalidHostName, Peer,
@@ -47,12 +50,18 @@ use crate::store::{LockError, StateDirectory, Store, StoreError, StoredPeer, Sto
 
 /// The name of the key file in the state directory.
 pub(crate) const KEY_FILE: &str = "host.key";
+/// Longest wait for each step of a check that somebody asked for: the three of them are shorter than a client's patience.
+const CHECK_STEP: Duration = Duration::from_secs(3);
 
 /// Everything that the tasks of the daemon share.
 pub(crate) struct Daemon {
     pub(crate) settings: RwLock<Settings>,
     pub(crate) discovery: Discovery,
     pub(crate) monitor: RemoteMonitor,
+    /// What looks at certificates when somebody asks for it.
+    reader: CertificateReader,
+    /// The console of this very host.
+    pub(crate) console: console::Console,
     pub(crate) store: Store,
     pub(crate) token: token::Token,
     /// Browsers that are signed in.
@@ -126,7 +135,10 @@ impl Daemon {
         let token_path = directory.path().join(token::TOKEN_FILE);
         let token = token::Token::load_or_create(&token_path)
             .map_err(|error| StartFailure::Token { path: token_path, error })?;
+        let console = console::Console::new();
+        console.look_at_start(&settings, placement.address).await;
         let mut config = discovery_config(&settings, &key, placement)?;
+        config.profile.certificate = console.certificate();
         config.identity = Identity { id: key.id(), epoch: loaded.epoch };
         config.keyring = KeyFile::of(directory.path()).read()?;
         config.known = loaded.peers.iter().filter_map(persist::known).collect();
@@ -152,6 +164,8 @@ impl Daemon {
             settings: RwLock::new(settings),
             discovery,
             monitor,
+            reader: CertificateReader::new(policy, CHECK_STEP),
+            console,
             store,
             token,
             sessions: sessions::Sessions::default(),
@@ -172,6 +186,17 @@ impl Daemon {
     /// The registry, for a short look or change: nothing may wait while it is held.
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the others what this host is by its settings, and what its console proves itself by.
+    pub(crate) async fn announce(&self) {
+        match profile(&self.settings(), self.https_port()) {
+            Ok(profile) => {
+                let profile = Profile { certificate: self.console.certificate(), ..profile };
+                let _ = self.discovery.set_profile(profile).await;
+            }
+            Err(error) => tracing::error!(%error, "the name stays as it was"),
+        }
     }
 
     /// A copy of the settings in force.
@@ -256,6 +281,7 @@ pub(crate) fn profile(settings: &Settings, https_port: u16) -> Result<Profile, I
             hypervisor: settings.hypervisor.as_deref().and_then(fact),
         }
         .into(),
+        certificate: None,
     })
 }
 
@@ -295,7 +321,7 @@ fn remote_rows(stored: Vec<StoredRemote>, policy: Policy) -> Vec<RemoteRow> {
                     _ => RemoteState::Unknown,
                 };
                 let health = RemoteHealth::new(state);
-                Some(RemoteRow { stored, address, health, reached: None, failure: None })
+                Some(RemoteRow { stored, address, health, reached: None, failure: None, shown: None })
             }
             Err(error) => {
                 tracing::error!(remote = %text.escape_debug(), %error, "a kept remote peer has an address that is refused now; it stays in the store and is not checked");

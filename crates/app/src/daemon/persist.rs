@@ -10,6 +10,8 @@ use crate::store::StoredPeer;
 
 /// What the store keeps as the time of hearing of a peer that was never heard itself.
 const NEVER: i64 = 0;
+/// The member beside the facts that has the certificate of the peer's console.
+const CERTIFICATE: &str = "certificate";
 
 /// What the store keeps of a local peer. Epoch and number of one that others told of stay 0: only its own word counts, so
 /// that whatever it says in a later run is newer than what somebody said of it.
@@ -34,11 +36,17 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
         first_seen: row.first_seen,
         last_seen: row.last_seen.unwrap_or(NEVER),
         state_since: row.state_since,
-        facts: serde_json::to_string(&present::facts(&peer.facts)).unwrap_or_default(),
+        facts: serde_json::to_string(&told(peer)).unwrap_or_default(),
         interface: None,
         trust: peer.trust.as_str().to_owned(),
         holds_name: peer.holds_name,
     }
+}
+
+/// What it says about itself: its facts, and the certificate of its console.
+fn told(peer: &Peer) -> BTreeMap<String, String> {
+    let certificate = peer.certificate.as_deref().map(|hash| (CERTIFICATE.to_owned(), hash.to_string()));
+    present::facts(&peer.facts).into_iter().chain(certificate).collect()
 }
 
 /// What the engine is told of a kept peer; `None` where a text is not what it should be, so that nothing from a file
@@ -54,6 +62,7 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
     } else {
         Reason::Lost
     });
+    let told: BTreeMap<String, String> = serde_json::from_str(&stored.facts).unwrap_or_default();
     Some(KnownPeer {
         key,
         name: stored.name.parse().ok()?,
@@ -61,7 +70,8 @@ pub(crate) fn known(stored: &StoredPeer) -> Option<KnownPeer> {
         https_port: stored.https_port,
         epoch: stored.epoch,
         sequence: stored.sequence,
-        facts: facts(&stored.facts),
+        facts: facts(&told),
+        certificate: told.get(CERTIFICATE).and_then(|text| text.parse().ok()),
         addresses: stored.addresses.iter().filter_map(|address| address.parse().ok()).collect(),
         down,
         trust: trust(&stored.trust),
@@ -74,9 +84,8 @@ fn trust(word: &str) -> Trust {
 }
 
 /// Nothing where the text is not what [`stored`] writes.
-fn facts(kept: &str) -> Facts {
-    let texts: BTreeMap<String, String> = serde_json::from_str(kept).unwrap_or_default();
-    let fact = |name: &str| texts.get(name).and_then(|text| text.parse().ok());
+fn facts(told: &BTreeMap<String, String>) -> Facts {
+    let fact = |name: &str| told.get(name).and_then(|text| text.parse().ok());
     let set = FactSet {
         version: fact("version"),
         server_root: fact("server_root"),

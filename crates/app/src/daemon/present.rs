@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use kimchi_peers::{Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, Trust as EngineTrust, wall_clock};
+use kimchi_peers::{
+    CertificateHash, Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, Trust as EngineTrust, wall_clock,
+};
 
+use crate::api::hexadecimal;
 use crate::daemon::rows::{LocalRow, RemoteRow};
-use crate::view::{Evidence, Origin, PeerState, PeerView, Reach, Trust, from_unix_milliseconds, rfc3339};
+use crate::view::{
+    CertificateState, Evidence, Origin, PeerState, PeerView, Reach, Trust, from_unix_milliseconds, rfc3339,
+};
 
 /// A local peer's view.
 pub(crate) fn local(row: &LocalRow) -> PeerView {
@@ -33,7 +38,42 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
         state_since: rfc3339(from_unix_milliseconds(row.state_since)),
         rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
         facts: facts(&peer.facts),
+        certificate_state: certificates(row).state,
     }
+}
+
+/// The certificates of a row, in hexadecimal, and how they compare.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Certificates {
+    /// What the console showed.
+    pub(crate) shown: Option<String>,
+    /// What it is held against.
+    pub(crate) expected: Option<String>,
+    pub(crate) state: CertificateState,
+}
+
+impl Certificates {
+    fn new(shown: Option<String>, expected: Option<String>) -> Self {
+        let state = match (&shown, &expected) {
+            (Some(shown), Some(expected)) if shown == expected => CertificateState::Match,
+            (Some(_), Some(_)) => CertificateState::Changed,
+            (None, _) | (_, None) => CertificateState::Unknown,
+        };
+        Self { shown, expected, state }
+    }
+}
+
+/// The certificates of a local peer: what it announces now, and what its console showed since it does.
+pub(crate) fn certificates(row: &LocalRow) -> Certificates {
+    let announced = row.peer.certificate.as_deref().copied();
+    let shown = row.shown.as_deref().filter(|shown| shown.announced == announced).map(|shown| shown.certificate);
+    let text = |hash: CertificateHash| hexadecimal(hash.as_bytes());
+    Certificates::new(shown.map(text), announced.map(text))
+}
+
+/// The certificates of a remote peer: what it showed first, and what it shows now.
+pub(crate) fn remote_certificates(row: &RemoteRow) -> Certificates {
+    Certificates::new(row.shown.clone(), row.stored.certificate.clone())
 }
 
 /// A remote peer's view.
@@ -58,6 +98,7 @@ pub(crate) fn remote(row: &RemoteRow) -> PeerView {
         state_since: rfc3339(from_unix_milliseconds(stored.state_since)),
         rtt_ms: stored.round_trip_ms,
         facts: BTreeMap::new(),
+        certificate_state: remote_certificates(row).state,
     }
 }
 

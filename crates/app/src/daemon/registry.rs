@@ -5,13 +5,18 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use kimchi_peers::remote::{CheckFailure, RemoteReport, RemoteState};
-use kimchi_peers::{Cause, Change, Peer, PeerKey, Reach, State, wall_clock};
+use kimchi_peers::{Cause, CertificateHash, Change, Peer, PeerKey, Reach, State, wall_clock};
 
+use crate::api::hexadecimal;
 use crate::daemon::journal::Journal;
-use crate::daemon::rows::{LocalRow, RemoteRow};
+use crate::daemon::present::Certificates;
+use crate::daemon::rows::{LocalRow, RemoteRow, Shown};
 use crate::daemon::{persist, present};
 use crate::store::{HistoryEntry, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
-use crate::view::{EventView, PeerState, PeerView, unix_milliseconds};
+use crate::view::{CertificateState, EventView, PeerState, PeerView, unix_milliseconds};
+
+/// A console showed another certificate than it should.
+const CERTIFICATE_CHANGED: &str = "certificate_changed";
 
 /// What the store is to do after a change.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +44,14 @@ impl Registry {
             let last_seen = persist::last_seen(&stored);
             (
                 peer.key.clone(),
-                LocalRow { peer: Box::new(peer), first_seen, last_seen, state_since, kept_seen: last_seen },
+                LocalRow {
+                    peer: Box::new(peer),
+                    first_seen,
+                    last_seen,
+                    state_since,
+                    kept_seen: last_seen,
+                    shown: None,
+                },
             )
         };
         Self {
@@ -99,11 +111,19 @@ impl Registry {
             .last_heard
             .map_or_else(|| before.and_then(|row| row.last_seen), |at| Some(unix_milliseconds(wall_clock(at))));
         let first_seen = before.map_or(now, |row| row.first_seen);
-        let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen };
+        let shown = before.and_then(|row| row.shown.clone());
+        let announced = |peer: &Peer| peer.certificate.as_deref().copied();
+        let renewed = before
+            .and_then(|row| announced(&row.peer))
+            .is_some_and(|known| announced(&peer).is_some_and(|announced| announced != known));
+        let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen, shown };
         let event = change.as_str();
         self.announce(event, Some(cause.as_str()), present::local(&row));
         let is_kept = row.peer.is_proven();
         let mut keep = Vec::with_capacity(2);
+        if renewed {
+            keep.extend(self.tell_certificate(now, &row, "certificate_announced"));
+        }
         if is_kept && !confirmed {
             let event = if kept_first { Change::Up.as_str() } else { event };
             keep.push(history(now, &row, event, cause));
@@ -190,6 +210,44 @@ impl Registry {
         keep
     }
 
+    /// Takes over what a local peer's console showed when somebody asked for it.
+    pub(crate) fn checked(&mut self, id: &str, certificate: CertificateHash) -> Vec<Keep> {
+        let Some(row) = id.parse().ok().and_then(|key: PeerKey| self.locals.get_mut(&key)) else { return Vec::new() };
+        let before = present::certificates(row);
+        let announced = row.peer.certificate.as_deref().copied();
+        row.shown = Some(Box::new(Shown { certificate, announced }));
+        let Some(cause) = certificate_news(&before, &present::certificates(row), true) else { return Vec::new() };
+        let row = row.clone();
+        self.tell_certificate(unix_milliseconds(SystemTime::now()), &row, cause).into_iter().collect()
+    }
+
+    /// Tells of a local peer's certificate, and what is to be kept of that.
+    fn tell_certificate(&mut self, now: i64, row: &LocalRow, cause: &'static str) -> Option<Keep> {
+        if cause == CERTIFICATE_CHANGED {
+            tracing::warn!(peer = %row.peer.name, "its console shows another certificate than it announces");
+        }
+        self.announce("changed", Some(cause), present::local(row));
+        let certificate = present::certificates(row);
+        let entry = HistoryEntry {
+            certificate: certificate.shown.or(certificate.expected),
+            ..history_entry(now, row, "changed", cause)
+        };
+        row.peer.is_proven().then(|| Keep::History(Box::new(entry)))
+    }
+
+    /// Holds a remote peer to the certificate that it shows now; tells whether that is another one than before.
+    pub(crate) fn trust_certificate(&mut self, key: &str) -> Option<Vec<Keep>> {
+        let row = self.remotes.get_mut(key)?;
+        if present::remote_certificates(row).state != CertificateState::Changed {
+            return None;
+        }
+        row.stored.certificate = row.shown.clone();
+        let (stored, view) = (row.stored.clone(), present::remote(row));
+        self.announce("changed", Some("certificate_trusted"), view);
+        let entry = remote_history(&stored, "changed", Some("certificate_trusted"));
+        Some(vec![Keep::Health(Box::new(health(&stored))), entry])
+    }
+
     /// Puts a remote peer in that the store has kept already.
     pub(crate) fn insert_remote(&mut self, row: RemoteRow) -> (PeerView, Keep) {
         let view = present::remote(&row);
@@ -210,7 +268,7 @@ impl Registry {
     pub(crate) fn report(&mut self, report: &RemoteReport) -> Vec<Keep> {
         let Some(row) = self.remotes.get_mut(&report.key) else { return Vec::new() };
         let now = unix_milliseconds(SystemTime::now());
-        let before = row.stored.clone();
+        let before = present::remote_certificates(row);
         let transition = row.health.observe(report);
         row.stored.state = remote_state(row.health.state()).as_str().to_owned();
         match &report.outcome {
@@ -220,7 +278,10 @@ impl Registry {
                 row.stored.reason = None;
                 row.stored.last_seen = Some(now);
                 row.stored.round_trip_ms = Some(reached.connect_time.as_secs_f64() * 1000.0);
-                row.stored.certificate = Some(hexadecimal(&reached.certificate_sha256));
+                let shown = hexadecimal(&reached.certificate_sha256);
+                // The first one is what it is held to, until somebody trusts another.
+                row.stored.certificate.get_or_insert_with(|| shown.clone());
+                row.shown = Some(shown);
             }
             Err(failure) => {
                 row.failure = Some(failure.to_string());
@@ -233,15 +294,19 @@ impl Registry {
         let view = present::remote(row);
         let stored = row.stored.clone();
         let mut keep = vec![Keep::Health(Box::new(health(&stored)))];
-        let certificate_changed = before.certificate.is_some() && before.certificate != stored.certificate;
-        let told = match transition {
-            Some(_) => Some((view.state.as_str(), report.outcome.as_ref().err().map(CheckFailure::cause))),
-            None if certificate_changed => Some(("changed", Some("certificate_changed"))),
-            None => None,
-        };
-        if let Some((event, cause)) = told {
+        let news = certificate_news(&before, &present::remote_certificates(row), false);
+        let shown = row.shown.clone();
+        if transition.is_some() {
+            let (event, cause) = (view.state.as_str(), report.outcome.as_ref().err().map(CheckFailure::cause));
             keep.push(remote_history(&stored, event, cause));
-            self.announce(event, cause, view);
+            self.announce(event, cause, view.clone());
+        }
+        if let Some(cause) = news {
+            if cause == CERTIFICATE_CHANGED {
+                tracing::warn!(peer = %stored.key, "its console shows another certificate than it did first");
+            }
+            keep.push(remote_history(&StoredRemote { certificate: shown, ..stored }, "changed", Some(cause)));
+            self.announce("changed", Some(cause), view);
         }
         keep
     }
@@ -275,16 +340,33 @@ fn health(stored: &StoredRemote) -> StoredHealth {
 }
 
 fn history(now: i64, row: &LocalRow, event: &str, cause: Cause) -> Keep {
-    Keep::History(Box::new(HistoryEntry {
+    Keep::History(Box::new(history_entry(now, row, event, cause.as_str())))
+}
+
+fn history_entry(now: i64, row: &LocalRow, event: &str, cause: &str) -> HistoryEntry {
+    HistoryEntry {
         sequence: 0,
         time: now,
         peer: row.peer.key.to_string(),
         name: row.peer.name.to_string(),
         event: event.to_owned(),
-        cause: Some(cause.as_str().to_owned()),
+        cause: Some(cause.to_owned()),
         address: row.peer.addresses().first().map(IpAddr::to_string),
         certificate: None,
-    }))
+    }
+}
+
+/// What is to be told of a certificate that was looked at, as a word. That it is the right one is news where somebody asked
+/// for it, and after it was another one.
+fn certificate_news(before: &Certificates, now: &Certificates, asked: bool) -> Option<&'static str> {
+    if before == now {
+        return None;
+    }
+    match now.state {
+        CertificateState::Changed => Some(CERTIFICATE_CHANGED),
+        CertificateState::Match if asked || before.state == CertificateState::Changed => Some("certificate_matches"),
+        CertificateState::Match | CertificateState::Unknown => None,
+    }
 }
 
 fn remote_history(stored: &StoredRemote, event: &str, cause: Option<&str>) -> Keep {
@@ -298,12 +380,4 @@ fn remote_history(stored: &StoredRemote, event: &str, cause: Option<&str>) -> Ke
         address: Some(stored.host.clone()),
         certificate: stored.certificate.clone(),
     }))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

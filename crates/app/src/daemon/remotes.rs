@@ -89,7 +89,7 @@ impl Daemon {
             Err(error) => return Err(error.into()),
         }
         let health = RemoteHealth::new(RemoteState::Unknown);
-        let row = RemoteRow { stored, address: address.clone(), health, reached: None, failure: None };
+        let row = RemoteRow { stored, address: address.clone(), health, reached: None, failure: None, shown: None };
         let (view, keep) = self.registry().insert_remote(row);
         self.keep(vec![keep]);
         // Room was looked for before; a peer too many would be kept and checked from the next start on.

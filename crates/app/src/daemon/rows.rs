@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use kimchi_peers::Peer;
 use kimchi_peers::remote::{RemoteAddress, RemoteHealth};
+use kimchi_peers::{CertificateHash, Peer};
 
 use crate::store::StoredRemote;
 
@@ -17,6 +17,15 @@ pub(crate) struct LocalRow {
     pub(crate) state_since: i64,
     /// `last_seen` as the store has it.
     pub(crate) kept_seen: Option<i64>,
+    /// What its console showed when somebody asked for it.
+    pub(crate) shown: Option<Box<Shown>>,
+}
+
+/// What a console showed, and what its host had announced by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) certificate: CertificateHash,
+    pub(crate) announced: Option<CertificateHash>,
 }
 
 /// A peer that was added by hand.
@@ -29,4 +38,6 @@ pub(crate) struct RemoteRow {
     pub(crate) reached: Option<IpAddr>,
     /// The newest failure as a sentence; `None` after a success.
     pub(crate) failure: Option<String>,
+    /// The certificate that it showed last in this run, in hexadecimal; the row keeps the one that it showed first.
+    pub(crate) shown: Option<String>,
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use crate::daemon::{Daemon, profile};
+use crate::daemon::Daemon;
 use crate::private_file;
 use crate::service::ServiceUrl;
 use crate::service::registered::{Registered, file_in};
@@ -70,9 +70,8 @@ impl Daemon {
         if status.profile.https_port == self.https_port() {
             return;
         }
-        if let Ok(profile) = profile(&self.settings(), self.https_port()) {
-            let _ = self.discovery.set_profile(profile).await;
-        }
+        self.announce().await;
+        self.console.look_soon();
     }
 
     async fn empty_spool(&self) {

@@ -46,7 +46,7 @@ pub(crate) enum TrustError {
     Unknown(String),
     #[error("{0} signs nothing, so there is no key to trust; only its own program can change that")]
     Unsigned(String),
-    #[error("{0} was added by hand and is no host of this network: there is nothing to trust")]
+    #[error("{0} was added by hand and has shown no other certificate than its first: there is nothing to trust")]
     Remote(String),
     #[error("{0} is a copy of another host: run `kimchi-peers reset-identity` on it")]
     Copy(String),
@@ -98,15 +98,12 @@ pub(crate) fn fit_of(directory: &Path) -> Fit {
 }
 
 impl Daemon {
-    /// Gives a name to the peer that bears it now, whichever key the name had before.
+    /// Gives a name to the peer that bears it now, whichever key the name had before; of a remote peer, takes its certificate.
     pub(crate) async fn trust(&self, id: &str) -> Result<(), TrustError> {
         let known =
             self.registry().local(id).map(|row| (row.peer.key.clone(), row.peer.trust, row.peer.name.to_string()));
         let Some((key, trust, name)) = known else {
-            return Err(match self.registry().remote(id) {
-                Some(_) => TrustError::Remote(id.to_owned()),
-                None => TrustError::Unknown(id.to_owned()),
-            });
+            return self.trust_remote(id);
         };
         match key {
             PeerKey::Clone(..) => return Err(TrustError::Copy(name)),
@@ -120,6 +117,17 @@ impl Daemon {
         let keep = self.registry().settle(peers);
         self.keep(keep);
         tracing::info!(peer = %name, id, "its key is trusted for its name");
+        Ok(())
+    }
+
+    /// Holds a remote peer to the certificate that it shows now.
+    fn trust_remote(&self, id: &str) -> Result<(), TrustError> {
+        if self.registry().remote(id).is_none() {
+            return Err(TrustError::Unknown(id.to_owned()));
+        }
+        let keep = self.registry().trust_certificate(id).ok_or_else(|| TrustError::Remote(id.to_owned()))?;
+        self.keep(keep);
+        tracing::info!(id, "the certificate that it shows now is trusted");
         Ok(())
     }
 
@@ -201,6 +209,14 @@ impl Daemon {
             let gone = registry.locals().filter(|row| !stays(&row.peer)).map(|row| row.peer.name.to_string());
             view.would_vanish.insert(mode.to_string(), gone.collect());
         }
+        for word in ["match", "changed", "unknown"] {
+            view.certificates.insert(word.to_owned(), 0);
+        }
+        for peer in registry.views() {
+            *view.certificates.entry(peer.certificate_state.as_str().to_owned()).or_insert(0) += 1;
+        }
+        view.evicted = status.counters.evicted.iter().map(|(what, count)| ((*what).to_owned(), *count)).collect();
+        view.limits = status.limits.iter().map(|(name, limit)| ((*name).to_owned(), *limit)).collect();
         view.unproven.insert("extended".to_owned(), status.unproven as u64);
         view.unproven.insert("base".to_owned(), status.unproven_base as u64);
         view

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::failure::{Failure, Stop};
+use crate::output::printable::is_plain;
 
 /// The value over several lines.
 pub(crate) fn pretty<T: Serialize>(value: &T, on_terminal: bool) -> Result<String, Stop> {
@@ -18,19 +19,19 @@ pub(crate) fn line<T: Serialize>(value: &T, on_terminal: bool) -> Result<String,
 
 fn finish(text: serde_json::Result<String>, on_terminal: bool) -> Result<String, Stop> {
     let mut text = text.map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
-    if on_terminal {
-        text = ascii(&text);
-    }
+    text = escaped(&text, on_terminal);
     text.push('\n');
     Ok(text)
 }
 
-/// The same JSON in plain ASCII. Anything else stands within a string, where an escape means the same; so does DEL, the
-/// one control character that JSON lets through.
-fn ascii(text: &str) -> String {
+/// The same JSON, on a terminal in plain ASCII. What could do harm there is escaped in a pipe too: somebody may look at it
+/// later. Anything but ASCII stands within a string, where an escape means the same; so does DEL, the one control character that
+/// JSON lets through.
+fn escaped(text: &str, on_terminal: bool) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_ascii() && character != '\u{7f}' {
+        let harmless = if on_terminal { false } else { is_plain(character) };
+        if (character.is_ascii() && character != '\u{7f}') || harmless {
             escaped.push(character);
             continue;
         }
@@ -45,6 +46,7 @@ fn ascii(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::printable::tests::is_dangerous;
 
     #[test]
     fn on_a_terminal_it_is_ascii_and_means_the_same() {
@@ -53,6 +55,9 @@ mod tests {
         let text = line(&value, true).unwrap();
         assert!(text.trim_end().bytes().all(|byte| (0x20..0x7f).contains(&byte)));
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), value);
+        let piped = line(&value, false).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&piped).unwrap(), value);
+        assert!(!piped.trim_end().chars().any(|each| is_dangerous(u32::from(each), each)));
         assert_eq!(line(&"é", false).unwrap(), "\"é\"\n");
         assert_eq!(line(&"é", true).unwrap(), "\"\\u00e9\"\n");
     }

@@ -8,16 +8,17 @@ use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
 use crate::output::{Surface, ago, csv, json, plain, printable};
-use crate::view::{Origin, PeerState, PeerView, Reach, Trust};
+use crate::view::{CertificateState, Origin, PeerState, PeerView, Reach, Trust};
 
 /// The columns of `wide` and `csv`.
-const WIDE: [&str; 13] = [
+const WIDE: [&str; 14] = [
     "NAME",
     "STATE",
     "ADDRESSES",
     "URL",
     "ORIGIN",
     "TRUST",
+    "CERTIFICATE",
     "REACH",
     "SINCE",
     "LAST SEEN",
@@ -26,7 +27,7 @@ const WIDE: [&str; 13] = [
     "VERSION",
     "ID",
 ];
-const CSV: [&str; 18] = [
+const CSV: [&str; 19] = [
     "id",
     "name",
     "addresses",
@@ -45,6 +46,7 @@ const CSV: [&str; 18] = [
     "architecture",
     "hypervisor",
     "reach",
+    "certificate_state",
 ];
 
 /// The text of a list that is already sorted and chosen.
@@ -85,12 +87,17 @@ pub(crate) fn state_words(peer: &PeerView) -> String {
     if peer.trust == Trust::Conflict {
         words.push_str(", conflict");
     }
+    if peer.certificate_state == CertificateState::Changed {
+        words.push_str(", another certificate");
+    }
     words
 }
 
 /// The tone of a state.
 pub(crate) fn state_tone(peer: &PeerView) -> Tone {
-    let doubtful = peer.trust == Trust::Conflict || peer.reach.is_some_and(Reach::is_one_way);
+    let doubtful = peer.trust == Trust::Conflict
+        || peer.certificate_state == CertificateState::Changed
+        || peer.reach.is_some_and(Reach::is_one_way);
     match peer.state {
         PeerState::Up if doubtful => Tone::Doubt,
         PeerState::Suspect => Tone::Doubt,
@@ -125,6 +132,14 @@ fn trust_cell(peer: &PeerView) -> Cell {
     }
 }
 
+/// Whether the console showed what it should, with a mark where it did not.
+fn certificate_cell(state: CertificateState) -> Cell {
+    match state {
+        CertificateState::Changed => Cell::toned("! changed", Some(Tone::Bad)),
+        CertificateState::Match | CertificateState::Unknown => Cell::new(state.as_str()),
+    }
+}
+
 fn wide(peers: &[PeerView]) -> Table {
     let mut table = Table::new(&WIDE);
     for peer in peers {
@@ -136,6 +151,7 @@ fn wide(peers: &[PeerView]) -> Table {
             Cell::new(&peer.url),
             Cell::new(peer.origin.as_str()),
             Cell::new(peer.trust.as_str()),
+            certificate_cell(peer.certificate_state),
             Cell::new(peer.reach.map_or("-", Reach::as_str)),
             Cell::new(&peer.state_since),
             or_dash(peer.last_seen.as_ref()),
@@ -158,7 +174,7 @@ fn comma_separated(peers: &[PeerView], on_terminal: bool) -> String {
     text
 }
 
-fn csv_fields(peer: &PeerView) -> [String; 18] {
+fn csv_fields(peer: &PeerView) -> [String; 19] {
     let fact = |name: &str| peer.facts.get(name).cloned().unwrap_or_default();
     [
         peer.id.clone(),
@@ -179,6 +195,7 @@ fn csv_fields(peer: &PeerView) -> [String; 18] {
         fact("architecture"),
         fact("hypervisor"),
         peer.reach.map_or("", Reach::as_str).to_owned(),
+        peer.certificate_state.as_str().to_owned(),
     ]
 }
 
@@ -234,7 +251,19 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
         deaf.reach = Some(Reach::Both);
         assert_eq!((state_words(&deaf).as_str(), state_tone(&deaf)), ("up", Tone::Good));
         let text = shown(Output::Wide, Surface::default());
-        assert!(text.contains("  unsigned  both  ") && text.contains("  unsigned  -     "), "{text}");
+        assert!(
+            text.contains("  unsigned  unknown      both  ") && text.contains("  unsigned  unknown      -     "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn another_certificate_is_remarkable_in_every_table() {
+        let mut changed = peer("kvm-1", "10.0.0.1");
+        changed.certificate_state = CertificateState::Changed;
+        assert_eq!((state_words(&changed).as_str(), state_tone(&changed)), ("up, another certificate", Tone::Doubt));
+        let text = peers(&[changed], Output::Wide, Surface::default(), SystemTime::UNIX_EPOCH).unwrap();
+        assert!(text.contains("  ! changed  "), "{text}");
     }
 
     #[test]
@@ -254,7 +283,7 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
         assert_eq!(
             lines[1],
             "kvm-1@10.0.0.1,kvm-1,10.0.0.1,8000,8001,https://10.0.0.1:8001,local,up,,unsigned,2026-11-23T10:00:00.000Z,\
-             2026-11-23T10:00:00.000Z,2026-11-23T10:00:00.000Z,0.420,,,,both"
+             2026-11-23T10:00:00.000Z,2026-11-23T10:00:00.000Z,0.420,,,,both,unknown"
         );
         assert!(lines[3].starts_with("\"'=cmd\u{1b}[2J@10.0.0.3\",\"'=cmd\u{1b}[2J\","), "{}", lines[3]);
         let on_terminal = shown(Output::Csv, Surface { is_terminal: true, ..Surface::default() });

@@ -23,7 +23,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-fn is_plain(character: char) -> bool {
+/// Whether a character shows as itself, moves nothing and hides nothing.
+pub(crate) fn is_plain(character: char) -> bool {
     match character {
         ' '..='~' => true,
         '\u{a1}'.. => !(character.is_control() || character.is_whitespace() || is_unseen(character)),

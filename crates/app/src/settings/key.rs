@@ -24,6 +24,8 @@ pub(crate) enum Key {
     ServerRoot,
     /// The hypervisor of this host.
     Hypervisor,
+    /// The file that the console's certificate is in.
+    ConsoleCert,
     /// Where the daemon keeps its state.
     StateDir,
     /// Where the API listens.
@@ -104,7 +106,7 @@ const ALLOWED_HOST: &str = "a host name or an IP address, without a port";
 
 impl Key {
     /// All keys, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Name,
         Self::Interfaces,
         Self::Ipv6,
@@ -114,6 +116,7 @@ impl Key {
         Self::HttpsPort,
         Self::ServerRoot,
         Self::Hypervisor,
+        Self::ConsoleCert,
         Self::StateDir,
         Self::Api,
         Self::ApiGroup,
@@ -144,6 +147,7 @@ impl Key {
             }
             Self::ServerRoot => row("server_root", "KIMCHI_PEERS_SERVER_ROOT", Text, SERVER_ROOT).reloadable(),
             Self::Hypervisor => row("hypervisor", "KIMCHI_PEERS_HYPERVISOR", Text, HYPERVISOR).reloadable(),
+            Self::ConsoleCert => row("console_cert", "KIMCHI_PEERS_CONSOLE_CERT", Text, PEM_FILE).reloadable(),
             Self::StateDir => row("state_dir", "KIMCHI_PEERS_STATE_DIR", Text, STATE_DIR).flag("--state-dir"),
             Self::Api => row("api", "KIMCHI_PEERS_API", List, API).flag("--api"),
             Self::ApiGroup => row("api_group", "KIMCHI_PEERS_API_GROUP", Text, API_GROUP),
@@ -178,7 +182,10 @@ impl Key {
 
     /// Whether the value is a path, which need not be UTF-8.
     pub(super) const fn is_path(self) -> bool {
-        matches!(self, Self::StateDir | Self::TlsCert | Self::TlsSecret | Self::WokConf | Self::Hooks)
+        matches!(
+            self,
+            Self::ConsoleCert | Self::StateDir | Self::TlsCert | Self::TlsSecret | Self::WokConf | Self::Hooks
+        )
     }
 
     /// How the value is written in the file.

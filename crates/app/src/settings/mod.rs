@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) server_root: Option<String>,
     /// The hypervisor that other hosts are told, such as `kvm`; 1 to 64 characters. Default: none.
     pub(crate) hypervisor: Option<String>,
+    /// The PEM file that the certificate of this host's console is in. Default: none; the console is asked.
+    pub(crate) console_cert: Option<PathBuf>,
     /// Where identity, database and API token are. Default: /var/lib/kimchi-peers for root.
     pub(crate) state_dir: PathBuf,
     /// Where the API must listen, at least one; TCP off the loopback only with a certificate. Default: 127.0.0.1:8132.
@@ -113,6 +115,7 @@ impl Default for Settings {
             https_port_is_default: true,
             server_root: None,
             hypervisor: None,
+            console_cert: None,
             state_dir: PathBuf::new(),
             api: vec![ApiAddress::Tcp(API)],
             api_optional_socket: None,
@@ -144,6 +147,7 @@ impl Settings {
             Key::HttpsPort => self.https_port = value::one(raw, value::port)?,
             Key::ServerRoot => self.server_root = value::one(raw, value::server_root)?,
             Key::Hypervisor => self.hypervisor = value::optional(raw, value::fact)?,
+            Key::ConsoleCert => self.console_cert = value::optional_path(given)?,
             Key::StateDir => self.state_dir = value::path(given)?,
             Key::Api => self.api = value::api(given)?,
             Key::ApiGroup => self.api_group = value::optional(raw, value::group_name)?,
@@ -187,6 +191,7 @@ impl Settings {
             Key::HttpsPort => json!(self.https_port),
             Key::ServerRoot => json!(self.server_root),
             Key::Hypervisor => json!(self.hypervisor),
+            Key::ConsoleCert => json!(self.console_cert.as_ref().map(|path| path.to_string_lossy())),
             Key::StateDir => json!(self.state_dir.to_string_lossy()),
             Key::Api => Value::from(self.api_texts("")),
             Key::ApiGroup => json!(self.api_group),

@@ -1,12 +1,13 @@
 //! SIGHUP: what the configuration file says now is in force, or nothing of it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::inside;
-use super::support::{BasePeer, Daemon, LONG, Setup};
+use super::support::{BasePeer, Daemon, LONG, Setup, program, succeed};
 use super::wait::until;
 
 /// A configuration file and the daemon that reads it.
@@ -98,6 +99,35 @@ fn a_broken_file_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn keys_and_whom_to_list_come_with_the_signal() {
+    inside(|| {
+        let configured = Configured::start("name = \"subject\"\n");
+        let daemon = &configured.daemon;
+        let _base = BasePeer::known("kvm-1", 2, daemon);
+        let trust = || daemon.json("/v1/status")["trust"].clone();
+        assert_eq!((&trust()["mode"], &trust()["group_keys"]), (&"mark".into(), &serde_json::json!([])));
+        // The file is another program's work: nobody told the daemon of it.
+        let made = daemon.setup.directory().join("made.key");
+        let arguments = ["key", "generate", "--output", made.to_str().unwrap()];
+        let output = program().args(arguments).output().unwrap();
+        let id = succeed(&arguments, &output).trim().to_owned();
+        let keys = daemon.setup.state_directory().join("group.keys");
+        fs::rename(&made, &keys).unwrap();
+        configured.reload("name = \"subject\"\ntrust = \"require-signed\"\n", "group keys reloaded");
+        until(LONG, "who signs nothing is gone", || daemon.peers().is_empty());
+        assert_eq!((&trust()["mode"], &trust()["group_keys"]), (&"require-signed".into(), &serde_json::json!([id])));
+        // A file that others can read is refused, and what was in force stays.
+        fs::set_permissions(&keys, fs::Permissions::from_mode(0o644)).unwrap();
+        let log = configured.reload("name = \"subject\"\n", "the group keys stay as they were");
+        assert!(log.contains("chmod 600"), "{log}");
+        assert_eq!((&trust()["mode"], &trust()["group_keys"]), (&"mark".into(), &serde_json::json!([id])));
+        fs::remove_file(&keys).unwrap();
+        configured.reload("name = \"subject\"\n", "group keys reloaded");
+        assert_eq!(trust()["group_keys"], serde_json::json!([]));
+    });
+}
+
+#[test]
 fn what_needs_a_restart_stays_and_is_told() {
     inside(|| {
         let configured = Configured::start("name = \"subject\"\n");
@@ -126,7 +156,7 @@ fn config_show_tells_where_each_value_comes_from() {
         assert!(kinds.iter().all(|kind| kinds.iter().filter(|other| *other == kind).count() == 1), "{kinds:?}");
         let mut command = configured.daemon.setup.cli_command(&["config", "show", "--config", file]);
         let output = command.env("KIMCHI_PEERS_HTTP_PORT", "8300").output().unwrap();
-        let text = super::support::succeed(&["config", "show"], &output);
+        let text = succeed(&["config", "show"], &output);
         let row = text.lines().find(|line| line.starts_with("http_port")).unwrap();
         assert!(row.contains("8300") && row.contains("KIMCHI_PEERS_HTTP_PORT"), "{row}");
     });

@@ -177,3 +177,37 @@ fn a_console_is_up_while_it_answers_and_its_certificate_is_shown() {
         drop(console);
     });
 }
+
+#[test]
+fn a_console_is_held_to_the_certificate_that_it_showed_first() {
+    inside(|| {
+        plug();
+        let Some(first) = Console::start(9443) else {
+            return skip("another certificate: there is no program named openssl");
+        };
+        let daemon = Daemon::start("subject");
+        daemon.add("10.5.0.1:9443");
+        daemon.wait_state(ADDRESS, "up");
+        let detail = || daemon.json("/v1/peers/10.5.0.1:9443");
+        assert_eq!(detail()["certificate_state"], "match");
+        let known = first.certificate.clone();
+        drop(first);
+        std::fs::remove_file("/run/hosts/9443-certificate.pem").unwrap();
+        let second = Console::start(9443).unwrap();
+        let output = daemon.setup.cli(&["check", ADDRESS]);
+        assert!(code(&output) == 1 && errors(&output).contains(&known), "{}", errors(&output));
+        let changed = detail();
+        assert_eq!((&changed["state"], &changed["certificate_state"]), (&"up".into(), &"changed".into()));
+        assert_eq!(
+            (&changed["certificate"], &changed["certificate_expected"]),
+            (&second.certificate.as_str().into(), &known.as_str().into())
+        );
+        assert!(daemon.say(&["show", ADDRESS]).contains("changed: SHA-256"));
+        until(LONG, "the history tells it", || detail()["history"].to_string().contains("certificate_changed"));
+        daemon.say(&["trust", ADDRESS]);
+        assert_eq!(detail()["certificate_state"], "match");
+        assert!(daemon.say(&["check", ADDRESS]).starts_with("match  "));
+        // Nothing else can be trusted of it.
+        assert_eq!(code(&daemon.setup.cli(&["trust", ADDRESS])), 1);
+    });
+}

@@ -63,10 +63,13 @@ fn over_tls_everything_needs_the_token() {
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
         request(&daemon, "POST", "/v1/search").send().assert_error(401, "KPAPI0401");
-        assert_eq!(request(&daemon, "GET", "/healthz").send().status, 200);
+        let health = request(&daemon, "GET", "/healthz").send();
+        assert_eq!((health.status, health.json().get("degraded")), (200, None));
         let bearer = format!("Bearer {}", daemon.token());
         let with_token = |method: &str, path: &str| request(&daemon, method, path).header("Authorization", &bearer);
         assert_eq!(with_token("GET", "/v1/peers").send().status, 200);
+        assert!(with_token("GET", "/healthz").send().json()["degraded"].is_array());
+        assert!(daemon.json("/healthz")["degraded"].is_array());
         assert_eq!(with_token("POST", "/v1/search").send().status, 202);
         assert_eq!(with_token("POST", "/v1/peers").json_body(r#"{"address":"kvm9.invalid"}"#).send().status, 201);
         with_token("GET", "/peers").header("Host", "evil.example").send().assert_error(421, "KPAPI0421");

@@ -24,6 +24,7 @@ mod sender;
 mod tools;
 mod wait;
 
+mod certificates;
 mod discovery;
 mod disk_faults;
 mod dns_sd;

@@ -64,13 +64,17 @@ impl Daemon {
         (size("Rss:"), size("Pss:"))
     }
 
+    /// What was written to the database: its transactions, and the bytes of its files.
+    pub(crate) fn database(&self) -> String {
+        let sizes = ["kimchi-peers.db", "kimchi-peers.db-wal"].map(|name| {
+            let size = std::fs::metadata(self.state.join(name)).map_or(0, |file| file.len());
+            format!("{name} {size} bytes")
+        });
+        format!("{} commits, {}", number(&self.get("/v1/status"), "commits"), sizes.join(", "))
+    }
+
     fn get(&self, path: &str) -> String {
-        let mut connection = TcpStream::connect(API).expect("the API answers");
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {API}\r\nConnection: close\r\n\r\n");
-        connection.write_all(request.as_bytes()).expect("it takes a request");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).expect("it answers");
-        answer
+        get(path)
     }
 
     fn wait(&self, what: &str, mut done: impl FnMut() -> bool) {
@@ -80,6 +84,16 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// The answer to one request.
+pub(crate) fn get(path: &str) -> String {
+    let mut connection = TcpStream::connect(API).expect("the API answers");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {API}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).expect("it takes a request");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("it answers");
+    answer
 }
 
 impl Drop for Daemon {

@@ -17,8 +17,13 @@ const SLICE: Duration = Duration::from_millis(1);
 /// The loopback's index in a new namespace.
 const LOOPBACK: u32 = 1;
 
-pub(crate) struct Load {
+/// Sends to the group from any address of the loopback.
+pub(crate) struct Sender {
     socket: Socket,
+}
+
+pub(crate) struct Load {
+    sender: Sender,
     peers: u32,
     sequence: u64,
     /// The digest of a table that holds the daemon and all peers: what each of them tells.
@@ -37,11 +42,50 @@ impl Sent {
     }
 }
 
-impl Load {
-    pub(crate) fn new(peers: u32) -> Self {
+impl Sender {
+    pub(crate) fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).expect("a socket");
         socket.set_multicast_ttl_v4(1).expect("IP_MULTICAST_TTL");
-        Self { socket, peers, sequence: 0, digest: None }
+        Self { socket }
+    }
+
+    /// Sends what `datagram` gives for each number, at this rate for this time.
+    pub(crate) fn send_each<'a>(
+        &self,
+        rate: u32,
+        time: Duration,
+        datagram: impl Fn(u64) -> (Ipv4Addr, &'a [u8]),
+    ) -> Sent {
+        let start = Instant::now();
+        let mut count = 0_u64;
+        while start.elapsed() < time {
+            let due = (start.elapsed().as_secs_f64() * f64::from(rate)) as u64;
+            while count < due {
+                let (from, bytes) = datagram(count);
+                self.send(from, bytes);
+                count += 1;
+            }
+            std::thread::sleep(SLICE / 2);
+        }
+        Sent { count, time: start.elapsed() }
+    }
+
+    fn send(&self, from: Ipv4Addr, bytes: &[u8]) {
+        let information = nix::libc::in_pktinfo {
+            ipi_ifindex: LOOPBACK as i32,
+            ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from_ne_bytes(from.octets()) },
+            ipi_addr: nix::libc::in_addr { s_addr: 0 },
+        };
+        let to = SockaddrIn::from(SocketAddrV4::new(GROUP_V4, PORT));
+        let control = [ControlMessage::Ipv4PacketInfo(&information)];
+        let slices = [IoSlice::new(bytes)];
+        sendmsg(self.socket.as_raw_fd(), &slices, &control, MsgFlags::empty(), Some(&to)).expect("it sends");
+    }
+}
+
+impl Load {
+    pub(crate) fn new(peers: u32) -> Self {
+        Self { sender: Sender::new(), peers, sequence: 0, digest: None }
     }
 
     /// Makes all peers known, slowly, and finds the digest of the network out: by an engine of its own that hears the same.
@@ -52,7 +96,7 @@ impl Load {
         for number in 0..self.peers {
             let bytes = self.heartbeat(number);
             observer.hear(address(number).into(), &bytes);
-            self.send_from(number, &bytes);
+            self.sender.send(address(number), &bytes);
             std::thread::sleep(SLICE);
         }
         self.digest = observer.node.digest(LOOPBACK);
@@ -70,7 +114,7 @@ impl Load {
                     self.sequence += 1;
                 }
                 let bytes = self.heartbeat(number);
-                self.send_from(number, &bytes);
+                self.sender.send(address(number), &bytes);
                 number = (number + 1) % self.peers;
                 count += 1;
             }
@@ -80,23 +124,11 @@ impl Load {
     }
 
     fn heartbeat(&self, number: u32) -> Vec<u8> {
-        let Profile { name, http_port, https_port, facts } = profile(number);
+        let Profile { name, http_port, https_port, facts, .. } = profile(number);
         let extension =
             Extension { digest: self.digest, facts, ..Extension::new(id(number), (1, self.sequence), 3_000) };
         let info = Info { name, address: address(number).into(), http_port, https_port, extension: Some(extension) };
         Message { kind: Kind::Notify, info }.encode()
-    }
-
-    fn send_from(&self, number: u32, bytes: &[u8]) {
-        let information = nix::libc::in_pktinfo {
-            ipi_ifindex: LOOPBACK as i32,
-            ipi_spec_dst: nix::libc::in_addr { s_addr: u32::from_ne_bytes(address(number).octets()) },
-            ipi_addr: nix::libc::in_addr { s_addr: 0 },
-        };
-        let to = SockaddrIn::from(SocketAddrV4::new(GROUP_V4, PORT));
-        let control = [ControlMessage::Ipv4PacketInfo(&information)];
-        let slices = [IoSlice::new(bytes)];
-        sendmsg(self.socket.as_raw_fd(), &slices, &control, MsgFlags::empty(), Some(&to)).expect("it sends");
     }
 }
 
@@ -146,5 +178,11 @@ fn profile(number: u32) -> Profile {
         hypervisor: Some("kvm".parse().expect("a fact")),
     }
     .into();
-    Profile { name: format!("kvm-{number}.example").parse().expect("a name"), http_port: 8000, https_port: 8001, facts }
+    Profile {
+        name: format!("kvm-{number}.example").parse().expect("a name"),
+        http_port: 8000,
+        https_port: 8001,
+        facts,
+        certificate: None,
+    }
 }

@@ -3,11 +3,13 @@
 //! ```text
 //! cargo build --release -p kimchi-peers-app && cargo build --release -p kimchi-peers --example ingest
 //! unshare --net target/release/examples/ingest target/release/kimchi-peers [RATE [SECONDS [PEERS]]]
+//! unshare --net target/release/examples/ingest target/release/kimchi-peers flood [RATE [SECONDS]]
 //! ```
 //!
 //! It refuses to run where there is any interface but the loopback: the load must not leave the machine. The load are
 //! unsigned heartbeats of known peers that agree with the daemon's table, by default 50,000 a second for 5 s from 200
-//! peers, each from an address of its own.
+//! peers, each from an address of its own. A flood is three loads one after another, by default of 10,000 a second for 60 s:
+//! see `flood.rs`. It prints whether the known hosts stayed, what it cost, and how long the API took to answer.
 
 #![allow(
     clippy::print_stdout,
@@ -18,6 +20,7 @@
 
 mod bare;
 mod daemon;
+mod flood;
 mod load;
 
 use std::path::Path;
@@ -28,11 +31,16 @@ use crate::daemon::Daemon;
 use crate::load::Load;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
     let program = arguments.next().expect("the first argument is the daemon's program");
+    let floods = arguments.next_if(|word| word == "flood").is_some();
     let mut number = |default: u32| arguments.next().map_or(default, |text| text.parse().expect("a number"));
-    let (rate, seconds, peers) = (number(50_000), number(5), number(200));
     prepare_network();
+    if floods {
+        let (rate, seconds) = (number(10_000), number(60));
+        return flood::run(&Daemon::start(Path::new(&program)), rate, Duration::from_secs(seconds.into()));
+    }
+    let (rate, seconds, peers) = (number(50_000), number(5), number(200));
     let bare = BareLoop::start();
     let daemon = Daemon::start(Path::new(&program));
     let mut load = Load::new(peers);

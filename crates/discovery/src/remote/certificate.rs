@@ -9,11 +9,13 @@
 //! reasons that do not matter here, such as the version 1 certificates that `openssl x509 -req` has made for decades. A
 //! host must not be shown as down because of that.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring as provider, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 
@@ -38,6 +40,16 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_ref());
     hash
+}
+
+/// The SHA-256 of the first certificate in a PEM file, in DER form.
+///
+/// # Errors
+/// The file cannot be read, is no PEM, or has no certificate; the sentence is the system's or the reader's.
+pub fn certificate_of_file(path: &Path) -> Result<[u8; 32], String> {
+    let first = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?.next();
+    let certificate = first.ok_or("it holds no certificate")?.map_err(|error| error.to_string())?;
+    Ok(fingerprint(&certificate))
 }
 
 #[derive(Debug)]

@@ -61,7 +61,7 @@ pub(super) struct Checker {
     policy: Policy,
     resolver: Resolver,
     connections: Lanes,
-    /// Made for the first check: it costs a start half a millisecond, and most hosts have no remote peer.
+    /// Made for the first console that answers: it costs half a millisecond, and most hosts have none to check.
     tls: OnceLock<Result<Arc<rustls::ClientConfig>, String>>,
     connect_limit: Duration,
     handshake_limit: Duration,
@@ -101,10 +101,10 @@ impl Checker {
     }
 
     async fn reach(&self, host: &Host, addresses: Vec<SocketAddr>) -> Result<Reached, CheckFailure> {
-        let made = self.tls.get_or_init(|| certificate::client_config().map_err(|error| error.to_string()));
-        let config = made.clone().map_err(CheckFailure::Local)?;
         let connected = timeout(self.connect_limit, connect(addresses)).await;
         let connection = connected.unwrap_or(Err(CheckFailure::TimedOut { phase: Phase::Connect }))?;
+        let made = self.tls.get_or_init(|| certificate::client_config().map_err(|error| error.to_string()));
+        let config = made.clone().map_err(CheckFailure::Local)?;
         let start = Instant::now();
         let handshake = TlsConnector::from(config).connect(server_name(host, connection.address), connection.stream);
         let Ok(result) = timeout(self.handshake_limit, handshake).await else {

@@ -22,6 +22,7 @@
 //! * [`RemoteAddress`]: what the user typed, checked and made canonical.
 //! * [`Policy`]: which addresses may be connected to, asked at parsing and again after each resolution.
 //! * [`RemoteMonitor`] and [`RemoteReports`]: the schedule and its results.
+//! * [`CertificateReader`]: one look at one console, now.
 //! * [`RemoteHealth`]: what a row of failures means; no input or output, for the library and the daemon alike.
 
 mod address;
@@ -31,6 +32,7 @@ mod health;
 mod lanes;
 mod monitor;
 mod policy;
+mod reader;
 mod resolver;
 mod schedule;
 mod state;
@@ -38,9 +40,11 @@ mod state;
 mod tests;
 
 pub use address::{DEFAULT_PORT, Host, RemoteAddress};
+pub use certificate::certificate_of_file;
 pub use error::{CheckFailure, Phase, RemoteAddressError, TooManyRemotes};
 pub use health::Reached;
 pub use monitor::{RemoteMonitor, RemoteMonitorConfig, RemoteReports};
 pub use policy::{Forbidden, Policy};
+pub use reader::CertificateReader;
 pub use schedule::{MAX_REMOTES, RemoteReport};
 pub use state::{RemoteHealth, RemoteState, Transition};

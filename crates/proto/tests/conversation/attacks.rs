@@ -181,6 +181,10 @@ fn a7_a_flood_of_invented_peers_displaces_nobody_and_stays_small() {
     assert_eq!(proven.len(), 3, "the known ones, and nobody else is kept");
     assert!(proven.iter().all(|peer| peer.state == State::Up && !peer.is_disputed()));
     assert!(lan.dropped(0, "flood") + lan.dropped(0, "table_full") > 1_000);
+    let counters = lan.hosts[0].node.counters();
+    assert_eq!(counters.over_budget.values().sum::<u64>(), counters.dropped["flood"], "each has its budget");
+    assert!(counters.over_budget["source"] > 0, "{:?}", counters.over_budget);
+    assert_eq!(counters.evicted.values().sum::<u64>(), 0, "nobody made room");
 }
 
 #[test]
@@ -215,6 +219,7 @@ fn a8_junk_in_the_name_of_a_peer_costs_little_and_does_not_silence_it() {
     }
     let verified = lan.hosts[0].node.counters().verified - before;
     assert!(verified < 1_000, "{verified} in two seconds");
+    assert!(lan.hosts[0].node.counters().over_budget["sender"] > 10_000);
     lan.run(secs(40));
     assert!(is_up(&lan, 0, &sealed_key(2)));
 }

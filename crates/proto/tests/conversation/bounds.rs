@@ -122,6 +122,7 @@ fn the_longest_dead_makes_room() {
         [20, 21, 22, 23].map(|number| lan.state(host, number)),
         [Some(State::Down), None, Some(State::Up), Some(State::Up)]
     );
+    assert_eq!(lan.hosts[host].node.counters().evicted["down"], 1);
     lan.group(host, 31, &base(Kind::Notify, 31));
     assert_eq!((lan.hosts[host].node.table().base(), lan.dropped(host, "table_full")), (1, 1));
 }

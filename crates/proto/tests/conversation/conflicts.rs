@@ -32,6 +32,16 @@ fn two_hosts_with_one_name_are_both_kept_and_flagged() {
 }
 
 #[test]
+fn who_comes_up_disputed_has_no_link_from_the_first_event_on() {
+    let mut lan = Lan::settled(1);
+    lan.group(0, 8, &named(8, 50, 1));
+    lan.group(0, 9, &named(9, 50, 1));
+    let told = lan.told(0, &key(9));
+    let [(Change::Up, first), (Change::Conflict, second)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(first.is_disputed() && second.is_disputed(), "{first:?}");
+}
+
+#[test]
 fn a_conflict_ends_when_one_of_the_two_leaves() {
     let mut lan = Lan::settled(1);
     lan.group(0, 8, &named(8, 50, 1));

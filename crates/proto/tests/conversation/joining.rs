@@ -1,8 +1,10 @@
 //! A host starts: what it asks, who learns of it, and how it keeps itself known.
 
-use kimchi_peers_proto::{Cause, Change, Command, Config, GROUP_V4, Kind, PORT, State};
+use kimchi_peers_proto::{
+    Cause, CertificateHash, Change, Command, Config, GROUP_V4, Kind, Nonce, PORT, Profile, State,
+};
 
-use crate::lan::{ETH0, Lan, address, extended, id, key, millis, profile, secs};
+use crate::lan::{ETH0, Lan, address, extended, id, key, millis, profile, secs, with};
 
 #[test]
 fn a_host_alone_searches_four_times() {
@@ -135,7 +137,7 @@ fn an_observer_is_not_listed_and_answers_nobody() {
 fn a_changed_profile_is_announced_three_times() {
     let mut lan = Lan::settled(2);
     let start = lan.now;
-    let renamed = kimchi_peers_proto::Profile { https_port: 9443, ..profile(7) };
+    let renamed = Profile { https_port: 9443, ..profile(7) };
     lan.command(0, Command::Profile(renamed.clone()));
     assert_eq!(lan.peer(1, &key(1)).name, renamed.name);
     assert_eq!(lan.peer(1, &key(1)).https_port, 9443);
@@ -146,4 +148,30 @@ fn a_changed_profile_is_announced_three_times() {
     lan.command(0, Command::Profile(renamed));
     lan.run(secs(1));
     assert_eq!(lan.sent_by(0, Kind::Notify).len(), 0, "the same again is no change");
+}
+
+#[test]
+fn the_certificate_of_a_console_is_told_with_the_facts_and_only_there() {
+    let mut lan = Lan::settled(3);
+    let certificate = CertificateHash::from_bytes([7; 32]);
+    let with_console = Profile { certificate: Some(certificate), ..profile(1) };
+    lan.command(0, Command::Profile(with_console.clone()));
+    lan.run(secs(1));
+    let known = |lan: &Lan| lan.peer(1, &key(1)).certificate.as_deref().copied();
+    assert_eq!(known(&lan), Some(certificate));
+    // What leaves the facts out takes nothing off: an answer, a probe, a page that is told to all.
+    for message in [
+        with(extended(Kind::Notify, 1, 1_000), |extension| extension.echo = Some(Nonce(1))),
+        with(extended(Kind::Search, 1, 1_001), |extension| extension.target = Some(id(3))),
+        with(extended(Kind::Notify, 1, 1_002), |extension| extension.roster = Some(Box::default())),
+    ] {
+        lan.group(1, 1, &message);
+        assert_eq!(known(&lan), Some(certificate), "{message:?}");
+    }
+    lan.group(1, 1, &extended(Kind::Notify, 1, 1_003));
+    assert_eq!(known(&lan), None);
+    // Who starts later hears of it at once.
+    let newcomer = lan.start(4);
+    lan.run(secs(15));
+    assert_eq!(lan.peer(newcomer, &key(1)).certificate.as_deref(), Some(&certificate));
 }

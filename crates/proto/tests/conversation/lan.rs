@@ -34,7 +34,7 @@ pub(crate) fn address(number: u8) -> IpAddr {
 
 pub(crate) fn profile(number: u8) -> Profile {
     let name = format!("kvm-{number}").parse().unwrap();
-    Profile { name, http_port: 8000, https_port: 8001, facts: Facts::default() }
+    Profile { name, http_port: 8000, https_port: 8001, facts: Facts::default(), certificate: None }
 }
 
 pub(crate) fn interface(index: u32, number: u8) -> Interface {
@@ -354,6 +354,15 @@ impl Lan {
 
     pub(crate) fn dropped(&self, host: usize, cause: &str) -> u64 {
         self.hosts[host].node.counters().dropped[cause]
+    }
+
+    /// What was told of a row at a host, in order, with the row as it was told.
+    pub(crate) fn told<'a>(&'a self, host: usize, of: &PeerKey) -> Vec<(Change, &'a Peer)> {
+        let of_row = |(_, event): &'a (Instant, Event)| {
+            let Event::Peer { change, peer, .. } = event else { return None };
+            (peer.key == *of).then_some((*change, &**peer))
+        };
+        self.hosts[host].events.iter().filter_map(of_row).collect()
     }
 
     /// What happened to a row at a host, in order.

@@ -15,6 +15,7 @@ fn known(key: PeerKey, number: u8) -> KnownPeer {
         epoch: 5,
         sequence: 10,
         facts: Facts::default(),
+        certificate: None,
         addresses: vec![address(number)],
         trust: Trust::Unsigned,
         holds_name: false,

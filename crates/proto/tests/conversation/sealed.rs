@@ -33,6 +33,7 @@ fn lost(number: u8, trust: Trust) -> KnownPeer {
         epoch: 5,
         sequence: 9,
         facts: Default::default(),
+        certificate: None,
         addresses: vec![address(2)],
         down: Some(kimchi_peers_proto::Reason::Lost),
         trust,

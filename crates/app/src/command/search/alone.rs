@@ -78,6 +78,7 @@ fn view(peer: Peer) -> PeerView {
         last_seen,
         state_since: since,
         kept_seen: None,
+        shown: None,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::settings::{ApiAddress, Ipv6Mode, LogLevel};
 const FILE: &str = "kimchi-peers.toml";
 
 /// A key as the file and the environment write it, and the value that is then shown.
-const WRITTEN: [(Key, &str, &str, &str); 21] = [
+const WRITTEN: [(Key, &str, &str, &str); 22] = [
     (Key::Name, "\"KVM-2.example\"", "KVM-2.example", "kvm-2.example"),
     (Key::Interfaces, "[\"br0\", \"br1\", \"br0\"]", "br0, br1,,br0", "br0, br1"),
     (Key::Ipv6, "\"always\"", "always", "always"),
@@ -19,6 +19,7 @@ const WRITTEN: [(Key, &str, &str, &str); 21] = [
     (Key::HttpsPort, "65535", "65535", "65535"),
     (Key::ServerRoot, "\"/wok/a/\"", "/wok/a/", "/wok/a"),
     (Key::Hypervisor, "\"kvm\"", "kvm", "kvm"),
+    (Key::ConsoleCert, "\"/etc/wok/wok-cert.pem\"", "/etc/wok/wok-cert.pem", "/etc/wok/wok-cert.pem"),
     (Key::StateDir, "\"/srv/peers\"", "/srv/peers", "/srv/peers"),
     (Key::Api, "[\"unix:/run/a\", \"localhost:1\"]", "unix:/run/a,localhost:1", "unix:/run/a, 127.0.0.1:1"),
     (Key::ApiGroup, "\"kimchi\"", "kimchi", "kimchi"),
@@ -66,7 +67,7 @@ fn each_key_is_read_from_the_environment_and_goes_before_the_file() {
             Key::Log => "\"warn\"",
             Key::Interfaces | Key::AllowedHosts => "[\"other\"]",
             Key::Api => "[\"[::1]:9\"]",
-            Key::StateDir | Key::ServerRoot | Key::TlsCert | Key::TlsSecret => "\"/other\"",
+            Key::StateDir | Key::ServerRoot | Key::ConsoleCert | Key::TlsCert | Key::TlsSecret => "\"/other\"",
             Key::WokConf | Key::Hooks => "\"/other\"",
             Key::DnsSd => "\"off\"",
             Key::Tls => "\"\"",

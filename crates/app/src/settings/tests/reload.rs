@@ -5,16 +5,25 @@ use crate::settings::load::Change;
 
 const BEFORE: &str = "\
 name = \"a\"\ninterfaces = [\"br0\"]\nipv6 = \"always\"\ngroup = \"239.0.0.1\"\nport = 1\nhttp_port = 2\nhttps_port = 3
-server_root = \"/a\"\nhypervisor = \"kvm\"\nstate_dir = \"/a\"\napi = [\"localhost:1\"]\napi_group = \"a\"
+server_root = \"/a\"\nhypervisor = \"kvm\"\nconsole_cert = \"/c\"\nstate_dir = \"/a\"\napi = [\"localhost:1\"]\napi_group = \"a\"
 tls = \"self-signed\"\ntls_cert = \"/c\"\ntls_key = \"/k\"
 allowed_hosts = [\"a\"]\nlog = \"warn\"\n";
 const AFTER: &str = "\
 # moved\nname = \"b\"\ninterfaces = []\nipv6 = \"never\"\ngroup = \"239.0.0.2\"\nport = 11\nhttp_port = 12
-https_port = 13\nserver_root = \"/b\"\nhypervisor = \"xen\"\nstate_dir = \"/b\"\napi = [\"localhost:2\"]
+https_port = 13\nserver_root = \"/b\"\nhypervisor = \"xen\"\nconsole_cert = \"/d\"\nstate_dir = \"/b\"\napi = [\"localhost:2\"]
 api_group = \"b\"\ntls = \"\"\ntls_cert = \"/d\"\ntls_key = \"/l\"\nallowed_hosts = [\"b\"]\nlog = \"info\"\n";
 
-const RELOADABLE: [&str; 8] =
-    ["name", "interfaces", "http_port", "https_port", "server_root", "hypervisor", "allowed_hosts", "log"];
+const RELOADABLE: [&str; 9] = [
+    "name",
+    "interfaces",
+    "http_port",
+    "https_port",
+    "server_root",
+    "hypervisor",
+    "console_cert",
+    "allowed_hosts",
+    "log",
+];
 const FIXED: [&str; 9] = ["ipv6", "group", "port", "state_dir", "api", "api_group", "tls", "tls_cert", "tls_key"];
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 use crate::settings::ApiAddress;
 
 /// A line of the file and the sentence about it, which begins with the key and the place.
-const WRONG_LINES: [(&str, &str); 28] = [
+const WRONG_LINES: [(&str, &str); 29] = [
     (
         "name = \"a b\"",
         "a host name: labels of letters, digits, - and _ joined by dots, at most 253 characters, not `a b`",
@@ -48,6 +48,7 @@ const WRONG_LINES: [(&str, &str); 28] = [
     ),
     ("api_group = \"a:b\"", "the name of a group: at most 64 visible characters without /, : and commas, not `a:b`"),
     ("tls = \"yes\"", "self-signed, or nothing, not `yes`"),
+    ("console_cert = \"cert.pem\"", "a PEM file, in the configuration file with its whole path, not `cert.pem`"),
     ("tls_cert = \"cert.pem\"", "a PEM file, in the configuration file with its whole path, not `cert.pem`"),
     ("tls_key = 1", "a text in quotes: a PEM file, in the configuration file with its whole path, not `1`"),
     ("allowed_hosts = [\"a:80\"]", "a host name or an IP address, without a port, not `a:80`"),

@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use super::super::health::{Check, Checker};
 use super::super::lanes::Lanes;
 use super::super::monitor::{RemoteMonitor, RemoteMonitorConfig};
-use super::super::{CheckFailure, Forbidden, Phase, Policy, Reached, RemoteAddress};
+use super::super::{CertificateReader, CheckFailure, Forbidden, Phase, Policy, Reached, RemoteAddress};
 use super::server::{self, Identity};
 
 const LOOPBACK: Policy = Policy { allow_loopback: true };
@@ -210,4 +210,19 @@ async fn doubtful_work_leaves_a_quarter_free() {
     assert!(tokio::time::timeout(soon, lanes.enter(false)).await.is_err());
     drop(passes);
     lanes.enter(true).await;
+}
+
+#[test]
+fn a_reader_looks_once_and_only_where_it_may() {
+    on_daemon_runtime(async {
+        let identity = Identity::new();
+        let expected = sha256(&identity.certificate);
+        let server = server::tls(identity, &TLS13).await;
+        let address = RemoteAddress::parse(&server.to_string(), LOOPBACK).unwrap();
+        let limit = Duration::from_secs(5);
+        let reached = CertificateReader::new(LOOPBACK, limit).read(&address).await.unwrap();
+        assert_eq!(reached.certificate_sha256.to_vec(), expected);
+        let refused = CertificateReader::new(Policy::default(), limit).read(&address).await;
+        assert_eq!(refused, Err(CheckFailure::Forbidden(HOME, Forbidden::Loopback)));
+    });
 }
