@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::error::DecodeError;
 use crate::facts::FactSet;
 use crate::group::GroupId;
+use crate::hears::Hears;
 use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
@@ -130,6 +131,7 @@ struct Members {
     hypervisor: Option<Fact>,
     group: Option<GroupId>,
     digest: Option<Digest>,
+    hears: Option<Hears>,
     low: Option<HashHalf>,
     high: Option<HashHalf>,
     after: Option<PeerId>,
@@ -174,6 +176,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "hyp" => text(limits, map, &mut members.hypervisor)?,
                 "group" => text(limits, map, &mut members.group)?,
                 "dig" => text(limits, map, &mut members.digest)?,
+                "hears" => text(limits, map, &mut members.hears)?,
                 "lo" => text(limits, map, &mut members.low)?,
                 "hi" => text(limits, map, &mut members.high)?,
                 "from" => text(limits, map, &mut members.after)?,
@@ -193,6 +196,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
 impl Members {
     fn complete(mut self) -> Option<Extension> {
         self.version?;
+        let hears = self.hears()?;
         let (pull, roster, claims) = (self.pull()?, self.roster()?, self.claims()?);
         Some(Extension {
             id: self.id?,
@@ -212,10 +216,21 @@ impl Members {
             .into(),
             group: self.group,
             digest: self.digest,
+            hears,
             pull,
             roster,
             claims,
         })
+    }
+
+    /// Whom the sender hears, if it says so; `None` where that stands in another message than a heartbeat, in which it always
+    /// fits.
+    fn hears(&mut self) -> Option<Option<Box<Hears>>> {
+        let Some(hears) = self.hears.take() else { return Some(None) };
+        let others = [self.target.is_some(), self.nonce.is_some(), self.echo.is_some(), self.low.is_some()];
+        let lists = [self.entries.is_some(), self.suspect.is_some(), self.dead.is_some(), self.heard.is_some()];
+        let alone = !others.contains(&true) && !lists.contains(&true);
+        alone.then(|| Some(Box::new(hears)))
     }
 
     /// The request for a roster, if there is one; `None` where it is malformed. It stands alone, so that it always fits.

@@ -15,6 +15,7 @@ mod hearsay;
 mod interfaces;
 mod joining;
 mod leaving;
+mod matrix;
 mod reminding;
 mod restored;
 mod ring;
