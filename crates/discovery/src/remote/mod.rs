@@ -39,7 +39,7 @@ mod tests;
 
 pub use address::{DEFAULT_PORT, Host, RemoteAddress};
 pub use error::{CheckFailure, Phase, RemoteAddressError, TooManyRemotes};
-pub use health::Reached;
+pub use health::{Reached, check};
 pub use monitor::{RemoteMonitor, RemoteMonitorConfig, RemoteReports};
 pub use policy::{Forbidden, Policy};
 pub use schedule::{MAX_REMOTES, RemoteReport};
