@@ -26,9 +26,7 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
-use crate::view::{
-    AddRequest, CodeView, ErrorView, KeysView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView,
-};
+use crate::view::{AddRequest, CodeView, ErrorView, KeysView, MatrixView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView};
 
 pub(crate) use address::ApiAddress;
 pub(crate) use belief::Belief;
@@ -119,6 +117,11 @@ impl Client {
     /// How the daemon is doing.
     pub(crate) async fn status(&self) -> Result<StatusView, ClientError> {
         self.read("/v1/status").await
+    }
+
+    /// Who hears whom.
+    pub(crate) async fn matrix(&self) -> Result<MatrixView, ClientError> {
+        self.read("/v1/matrix").await
     }
 
     /// Keeps a host for good.

@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod matrix;
 pub(crate) mod open;
 pub(crate) mod remove;
 pub(crate) mod reset_identity;

@@ -73,7 +73,17 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/v1/peers", "post", &add(body)).status, 409);
         assert_eq!(conformance.ask("/v1/peers", "post", &add("{}")).status, 400);
         until(LONG, "the first check", || daemon.peer("nine").is_some_and(|peer| peer["state"] != "unknown"));
-        for path in ["/peers", "/v1/peers", "/v1/self", "/v1/status", "/metrics", "/healthz", "/openapi.json"] {
+        for path in [
+            "/peers",
+            "/v1/peers",
+            "/v1/self",
+            "/v1/status",
+            "/v1/matrix",
+            "/v1/doctor",
+            "/metrics",
+            "/healthz",
+            "/openapi.json",
+        ] {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
         for (query, status) in [("", 200), ("?state=all&port=9100", 200), ("?port=0", 400), ("?state=gone", 400)] {
