@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use doctor::{MatrixArguments, MatrixOutput};
+pub(crate) use doctor::{DoctorArguments, MatrixArguments, MatrixOutput};
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use trust::{
     KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments, ResetIdentityArguments,
@@ -142,6 +142,9 @@ pub(crate) enum Command {
     ResetIdentity(ResetIdentityArguments),
     /// Show how the daemon is doing
     Status(StatusArguments),
+    /// Find out why somebody is not seen, and what mends it
+    #[command(after_help = doctor::DOCTOR_EXPLANATION)]
+    Doctor(DoctorArguments),
     /// Show who hears whom, as far as this host knows
     #[command(after_help = doctor::MATRIX_EXPLANATION)]
     Matrix(MatrixArguments),

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use super::TextOutput;
+
 /// Options of `matrix`.
 #[derive(Debug, Args)]
 pub(crate) struct MatrixArguments {
@@ -39,6 +41,26 @@ pub(crate) enum MatrixOutput {
     Csv,
 }
 
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Explains why this one is or is not seen: a name, an address, an id, or the beginning of one
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) peer: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: TextOutput,
+}
+
 /// What goes after the options of `matrix`.
 pub(super) const MATRIX_EXPLANATION: &str = "\
 A row is what one host hears itself, as it last said: 1 heard, 0 not heard, - itself, ? not known. Only hosts that run this program say so.";
+
+/// What goes after the options of `doctor`.
+pub(super) const DOCTOR_EXPLANATION: &str = "\
+Examples:
+  kimchi-peers doctor
+  kimchi-peers doctor kvm-2
+  kimchi-peers doctor -o json
+
+Exit status: 0 no problem found (there may be warnings), 1 a problem found, 2 wrong usage, 3 no daemon reached and nothing could be \
+judged without it. It changes nothing, and sends nothing off the link but to hosts that were added by hand.";

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod config_show;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod key;
 pub(crate) mod list;

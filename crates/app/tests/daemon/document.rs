@@ -121,10 +121,18 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
         ask_about_trust(&mut conformance, &daemon);
         ask_about_services(&mut conformance, &daemon);
+        ask_the_doctor(&mut conformance, &daemon);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
     });
+}
+
+fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
+    for (query, status) in [("?peer=nobody", 200), ("?peer=kvm-base", 200), ("?peer=192.0.2.9", 200), ("?per=x", 400)] {
+        let request = daemon.http("GET", &format!("/v1/doctor{query}"));
+        assert_eq!(conformance.ask("/v1/doctor", "get", &request).status, status, "{query}");
+    }
 }
 
 fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {

@@ -26,6 +26,7 @@ mod wait;
 
 mod discovery;
 mod dns_sd;
+mod doctor;
 mod guests;
 mod harness;
 mod hostile;
