@@ -1,5 +1,6 @@
 //! The command line: definitions only. The man pages and completions are made from them.
 
+mod doctor;
 mod export;
 mod trust;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use doctor::{DoctorArguments, MatrixArguments, MatrixOutput};
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use trust::{
     CheckArguments, KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments,
@@ -143,6 +145,12 @@ pub(crate) enum Command {
     ResetIdentity(ResetIdentityArguments),
     /// Show how the daemon is doing
     Status(StatusArguments),
+    /// Find out why somebody is not seen, and what mends it
+    #[command(after_help = doctor::DOCTOR_EXPLANATION)]
+    Doctor(DoctorArguments),
+    /// Show who hears whom, as far as this host knows
+    #[command(after_help = doctor::MATRIX_EXPLANATION)]
+    Matrix(MatrixArguments),
     /// Print a link that signs a browser in, once
     #[command(
         after_help = "The link is good for one minute and for one use. Whoever opens it may do all that you may."

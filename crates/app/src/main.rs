@@ -6,6 +6,7 @@ mod client;
 mod command;
 mod daemon;
 mod dns_sd;
+mod doctor;
 mod export;
 mod failure;
 mod hook;
@@ -82,6 +83,8 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         // Has an end of its own, which is never a failure.
         Command::Slptool { .. } => Ok(()),
         Command::Status(arguments) => command::status::run(arguments, connection).await,
+        Command::Doctor(arguments) => command::doctor::run(arguments, connection).await,
+        Command::Matrix(arguments) => command::matrix::run(arguments, connection).await,
         Command::Open => command::open::run(connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Config(ConfigCommand::Show(arguments)) => command::config_show::run(arguments, connection),

@@ -1,5 +1,7 @@
 //! What the API says and the command line reads: one definition for both sides.
 
+mod matrix;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,6 +10,10 @@ use std::time::{Duration, SystemTime};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+pub(crate) use matrix::tests::matrix as matrix_of;
+pub(crate) use matrix::{MatrixHostView, MatrixRowView, MatrixView};
 
 /// A peer as programs see it. The names of its members are stable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

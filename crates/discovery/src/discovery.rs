@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, Instant, Keyring, Mode, Node, Peer, PeerKey, Profile};
+use kimchi_peers_proto::{Command, Instant, Keyring, Matrix, Mode, Node, Peer, PeerKey, Profile};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -106,6 +106,14 @@ impl Discovery {
     /// [`Ended`].
     pub async fn status(&self) -> Result<Status, Ended> {
         self.ask(Request::Status).await
+    }
+
+    /// Who hears whom, as far as this host knows. Costs a look at every pair of hosts.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn matrix(&self) -> Result<Matrix, Ended> {
+        self.ask(Request::Matrix).await
     }
 
     /// Asks everybody who is there, now. Who answers shows in the events.

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, Event, Input, Instant, Node, Output, Peer, PeerKey};
+use kimchi_peers_proto::{Command, Event, Input, Instant, Matrix, Node, Output, Peer, PeerKey};
 use tokio::io::Ready;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, trace, warn};
@@ -14,9 +14,9 @@ use crate::clock::{self, Alarm};
 use crate::error_queue::Unreachable;
 use crate::events::Publisher;
 use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
-use crate::sockets::{Sockets, Which};
+use crate::sockets::{Sockets, Trouble, Which};
 use crate::status::{LinkStatus, Status};
-use crate::troubles::Troubles;
+use crate::troubles::{Troubles, is_deaf};
 
 /// The kernel tells of one change in bursts; this is how long the driver waits for the rest of one.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -24,6 +24,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(5);
 /// Shortest time between two log lines about sending that fails for one reason.
 const SEND_ERROR_INTERVAL: Duration = Duration::from_secs(60);
+/// How often the group is joined anew where a switch seems to prune it: that makes a report for the switch.
+const REJOIN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What the handle asks of the task.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub(crate) enum Request {
     Peer(PeerKey, oneshot::Sender<Option<Peer>>),
     LastHeard(oneshot::Sender<Vec<(PeerKey, Instant)>>),
     Status(oneshot::Sender<Status>),
+    Matrix(oneshot::Sender<Matrix>),
     Interfaces(Vec<String>),
 }
 
@@ -47,10 +50,14 @@ pub(crate) struct Driver {
     requests: mpsc::Receiver<Request>,
     events: Publisher,
     socket_troubles: Vec<String>,
+    /// Why the port is not open.
+    port_error: Option<String>,
     troubles: Troubles,
     send_errors: BTreeMap<i32, (Instant, u64)>,
     send_errors_total: u64,
     unreachable: u64,
+    /// When the group was last joined anew because a switch seems to prune it, by interface.
+    rejoined: BTreeMap<u32, Instant>,
     /// When to look at the interfaces again.
     look_at: Option<tokio::time::Instant>,
     /// Whether the last handle is gone.
@@ -80,10 +87,12 @@ impl Driver {
             requests,
             events,
             socket_troubles: Vec::new(),
+            port_error: None,
             troubles: Troubles::default(),
             send_errors: BTreeMap::new(),
             send_errors_total: 0,
             unreachable: 0,
+            rejoined: BTreeMap::new(),
             look_at: None,
             abandoned: false,
             leaving: false,
@@ -170,8 +179,8 @@ impl Driver {
                     if let Err(error) = self.alarm.set(until) {
                         warn!(%error, "the alarm cannot be set");
                     }
-                    if !self.leaving && self.troubles.are_outdated(&self.node) {
-                        self.review_troubles();
+                    if !self.leaving {
+                        self.keep_troubles();
                     }
                     return;
                 }
@@ -179,8 +188,22 @@ impl Driver {
         }
     }
 
+    fn keep_troubles(&mut self) {
+        let now = clock::now();
+        if self.troubles.are_outdated(now, &self.node) {
+            self.review_troubles();
+        }
+        let due = |index: &&u32| self.rejoined.get(index).is_none_or(|at| now.since(*at) >= REJOIN_INTERVAL);
+        let due: Vec<u32> = self.troubles.pruned().iter().filter(due).copied().collect();
+        for index in due {
+            debug!(interface = index, "joining the group anew");
+            self.sockets.rejoin(index);
+            self.rejoined.insert(index, now);
+        }
+    }
+
     fn review_troubles(&mut self) {
-        self.troubles.review(&self.node, &self.snapshot, &self.selection, &self.socket_troubles);
+        self.troubles.review((clock::now(), &self.node), &self.snapshot, &self.selection, &self.socket_troubles);
     }
 
     fn publish(&mut self, event: Event) {
@@ -226,7 +249,9 @@ impl Driver {
             }
             Err(error) => warn!(%error, "cannot list the interfaces"),
         }
-        let troubles: Vec<String> = self.sockets.follow(&self.snapshot.used).iter().map(ToString::to_string).collect();
+        let troubles = self.sockets.follow(&self.snapshot.used);
+        self.port_error = troubles.iter().find_map(Trouble::port_error);
+        let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
         if !troubles.is_empty() {
             self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + RETRY);
         }
@@ -246,6 +271,7 @@ impl Driver {
                 drop(answer.send(heard.collect()));
             }
             Request::Status(answer) => drop(answer.send(self.status())),
+            Request::Matrix(answer) => drop(answer.send(self.node.matrix(clock::now()))),
             Request::Interfaces(named) => {
                 self.selection.named = named;
                 self.look_at_interfaces();
@@ -259,6 +285,11 @@ impl Driver {
             index: link.interface.index,
             address: link.interface.address(),
             heard_self: link.heard_self,
+            deaf: is_deaf(link.unheard),
+            heard: link.heard,
+            heard_group: link.heard_group,
+            pruned: self.troubles.pruned().contains(&link.interface.index),
+            rejoined: self.rejoined.get(&link.interface.index).copied(),
             loss: link.loss,
             isolated: link.isolated,
         });
@@ -278,6 +309,8 @@ impl Driver {
             limits: self.node.limits(),
             mode: self.node.mode(),
             group_keys: self.node.keyring().keys().map(|(id, _)| id).collect(),
+            port: self.sockets.port(),
+            port_error: self.port_error.clone(),
             troubles: self.troubles.sentences(),
         }
     }

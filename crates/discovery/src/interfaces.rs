@@ -44,6 +44,8 @@ pub struct InterfaceChoice {
     pub name: String,
     /// Whether it is used, and why or why not.
     pub choice: Choice,
+    /// The networks around the addresses that could be announced there, the one to announce first.
+    pub networks: Vec<Network>,
 }
 
 /// What one look at the host's interfaces showed.
@@ -88,12 +90,21 @@ pub(crate) fn snapshot(selection: &Selection) -> io::Result<Snapshot> {
         if choice == Choice::Used
             && let Ok(index) = if_nametoindex(name.as_str())
         {
-            snapshot.used.push(Interface { index, name: name.clone(), networks, loopback });
+            snapshot.used.push(Interface { index, name: name.clone(), networks: networks.clone(), loopback });
         }
-        snapshot.choices.push(InterfaceChoice { name, choice });
+        snapshot.choices.push(InterfaceChoice { name, choice, networks });
     }
     snapshot.used.sort_by_key(|interface| interface.index);
     Ok(snapshot)
+}
+
+/// All interfaces of this host, and whether discovery would use each: those that are `named`, or all that are suitable.
+///
+/// # Errors
+/// The operating system cannot list them.
+pub fn interfaces(named: &[String], ipv6: Ipv6) -> io::Result<Vec<InterfaceChoice>> {
+    let selection = Selection { named: named.to_vec(), ipv6, address: None };
+    Ok(snapshot(&selection)?.choices)
 }
 
 /// All addresses of this host, on interfaces in use or not.

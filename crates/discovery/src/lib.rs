@@ -69,13 +69,10 @@ pub use config::{Config, ConfigError};
 pub use discovery::{Discovery, Ended, StartError};
 pub use events::{Events, EventsError};
 pub use identity::{HostKey, HostKeyError};
-pub use interfaces::{InterfaceChoice, Ipv6, own_addresses};
+pub use interfaces::{InterfaceChoice, Ipv6, interfaces, own_addresses};
 pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4,
-    GROUP_V6, GroupId, GroupKey, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey,
-    InvalidHostName, InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Mode, PORT, Path, Peer, PeerId, PeerKey,
-    Profile, Reach, Reason, State, Trust,
+    Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId, GroupKey, Hearing, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName, InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Matrix, MatrixHost, MatrixRow, Mode, Network, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach, Reason, State, Trust,
 };

@@ -43,6 +43,11 @@ impl Sockets {
         Self { listening, group_v4: None, unicast_v4: None, v6: None, joined: BTreeSet::new(), buffers: Buffers::new() }
     }
 
+    /// The port of discovery.
+    pub(crate) fn port(&self) -> u16 {
+        self.listening.port
+    }
+
     /// Opens what `interfaces` need and joins the group there. Tells what did not work; the rest works all the same.
     pub(crate) fn follow(&mut self, interfaces: &[Interface]) -> Vec<Trouble> {
         let mut troubles = Vec::new();
@@ -72,6 +77,20 @@ impl Sockets {
             }
         }
         troubles
+    }
+
+    /// Leaves the group on an interface and joins it again, so that a switch hears of it anew. Where joining fails, the next
+    /// [`Self::follow`] tries again.
+    pub(crate) fn rejoin(&mut self, interface: u32) {
+        let there: Vec<_> = self.joined.iter().filter(|(_, index)| *index == interface).copied().collect();
+        for (group, interface) in there {
+            let Some(socket) = self.group_socket(group) else { continue };
+            // Whoever is no member cannot leave, and that is what was wanted.
+            let _ = socket.leave(group, interface);
+            if socket.join(group, interface).is_err() {
+                self.joined.remove(&(group, interface));
+            }
+        }
     }
 
     fn open(&mut self, wanted: &BTreeSet<(IpAddr, u32)>) -> io::Result<()> {
@@ -164,4 +183,14 @@ pub(crate) enum Trouble {
         "cannot join the group on interface number {interface}: {error}; with many interfaces raise net.ipv4.igmp_max_memberships"
     )]
     Join { interface: u32, error: io::Error },
+}
+
+impl Trouble {
+    /// Why the port is not open, if that is the trouble.
+    pub(crate) fn port_error(&self) -> Option<String> {
+        match self {
+            Self::Open { error, .. } => Some(error.to_string()),
+            Self::Join { .. } => None,
+        }
+    }
 }

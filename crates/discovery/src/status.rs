@@ -40,6 +40,10 @@ pub struct Status {
     pub mode: Mode,
     /// The names of the group keys, the one in use first.
     pub group_keys: Vec<GroupId>,
+    /// The UDP port of discovery.
+    pub port: u16,
+    /// Why that port is not open; `None` where it is, or is not needed.
+    pub port_error: Option<String>,
     /// What does not work, each in one sentence; empty when all is well.
     pub troubles: Vec<String>,
 }
@@ -56,6 +60,16 @@ pub struct LinkStatus {
     pub address: Option<IpAddr>,
     /// When this host's own multicast was last heard back there; never, where a firewall drops what comes in.
     pub heard_self: Option<Instant>,
+    /// Whether several own multicast datagrams in a row were not heard back, nor anybody else's: nothing comes in.
+    pub deaf: bool,
+    /// When any extended peer was last heard there, whatever it sent and to whom.
+    pub heard: Option<Instant>,
+    /// When another host's multicast was last heard there, or the link came into use.
+    pub heard_group: Instant,
+    /// Whether peers answer there and what they send to all does not come in: a switch prunes the group.
+    pub pruned: bool,
+    /// When the group was last joined anew for that reason.
+    pub rejoined: Option<Instant>,
     /// Share of datagrams that are lost one way, 0 to 1; `None` before the neighbours there were asked ten times.
     pub loss: Option<f64>,
     /// Whether nobody at all is heard there although peers are listed: this host is cut off.

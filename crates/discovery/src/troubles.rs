@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kimchi_peers_proto::{Node, Peer};
+use std::time::Duration;
+
+use kimchi_peers_proto::{Instant, Node, Peer};
 use tracing::{info, warn};
 
 use crate::interfaces::{Selection, Snapshot};
@@ -11,6 +13,11 @@ use crate::policy::Choice;
 /// Own multicast datagrams that may stay unheard: the kernel loops each back within microseconds, so two in a row say
 /// enough, and the third is sent a second after a start.
 const UNHEARD_MAX: u32 = 2;
+/// So long after the last multicast of others, a link whose peers do answer what is sent to them alone is said to be pruned:
+/// five heartbeats or more.
+const PRUNED_AFTER: Duration = Duration::from_secs(60);
+/// A neighbour is heard every 870 ms: who was heard so lately is there.
+const HEARD_LATELY: Duration = Duration::from_secs(5);
 
 /// What does not work now.
 #[derive(Debug, Default)]
@@ -21,6 +28,8 @@ pub(crate) struct Troubles {
     /// The links where nobody else is heard, and how many peers were listed there when that began: one sentence for the
     /// whole time, though the peers end one by one.
     cut_off: BTreeMap<u32, usize>,
+    /// The links on which what others send to all does not come in.
+    pruned: Vec<u32>,
     name_taken: bool,
 }
 
@@ -31,15 +40,23 @@ impl Troubles {
     }
 
     /// Whether the engine tells anything else than it did when the sentences were made. Cheap: asked after each batch.
-    pub(crate) fn are_outdated(&self, node: &Node) -> bool {
+    pub(crate) fn are_outdated(&self, now: Instant, node: &Node) -> bool {
         self.name_taken != node.is_name_taken()
+            || !pruned_links(now, node).eq(self.pruned.iter().copied())
             || !deaf_links(node).eq(self.deaf.iter().copied())
             || !cut_off_links(node).eq(self.cut_off.keys().copied())
     }
 
     /// Makes the sentences anew, and logs what began and what ended.
-    pub(crate) fn review(&mut self, node: &Node, snapshot: &Snapshot, selection: &Selection, sockets: &[String]) {
+    pub(crate) fn review(
+        &mut self,
+        (at, node): (Instant, &Node),
+        snapshot: &Snapshot,
+        selection: &Selection,
+        sockets: &[String],
+    ) {
         self.deaf = deaf_links(node).collect();
+        self.pruned = pruned_links(at, node).collect();
         let before = std::mem::take(&mut self.cut_off);
         let began_with = |index| before.get(&index).copied().unwrap_or_else(|| listed(node, index));
         self.cut_off = cut_off_links(node).map(|index| (index, began_with(index))).collect();
@@ -50,6 +67,7 @@ impl Troubles {
         if sockets.is_empty() {
             now.extend(deafness(node));
             now.extend(self.isolation(node));
+            now.extend(self.pruning(node));
         }
         if self.name_taken {
             let name = &node.profile().name;
@@ -62,6 +80,21 @@ impl Troubles {
             info!("no longer: {ended}");
         }
         self.told = now;
+    }
+
+    /// The links on which what others send to all does not come in.
+    pub(crate) fn pruned(&self) -> &[u32] {
+        &self.pruned
+    }
+
+    fn pruning(&self, node: &Node) -> impl Iterator<Item = String> {
+        node.links().filter(|link| self.pruned.contains(&link.interface.index)).map(|link| {
+            format!(
+                "nothing that others send to the group comes in on {}, although they answer: a switch seems to prune it; \
+                 have the switch pass 224.0.0.0/24 on to all ports, or give it an IGMP querier",
+                link.interface.name
+            )
+        })
     }
 
     fn isolation(&self, node: &Node) -> impl Iterator<Item = String> {
@@ -81,7 +114,21 @@ impl Troubles {
 
 /// Where own multicast comes back and nothing else does. Where not even that comes back something else is told.
 fn cut_off_links(node: &Node) -> impl Iterator<Item = u32> {
-    node.links().filter(|link| link.isolated && link.unheard <= UNHEARD_MAX).map(|link| link.interface.index)
+    node.links().filter(|link| link.isolated && !is_deaf(link.unheard)).map(|link| link.interface.index)
+}
+
+/// Where peers answer, own multicast comes back, and theirs does not come in.
+fn pruned_links(now: Instant, node: &Node) -> impl Iterator<Item = u32> {
+    let silent = move |link: &kimchi_peers_proto::LinkView<'_>| {
+        let answers = link.heard.is_some_and(|at| now.since(at) < HEARD_LATELY);
+        answers && !is_deaf(link.unheard) && now.since(link.heard_group) >= PRUNED_AFTER
+    };
+    node.links().filter(silent).map(|link| link.interface.index)
+}
+
+/// Whether so many own multicast datagrams in a row that were not heard back mean that nothing comes in.
+pub(crate) const fn is_deaf(unheard: u32) -> bool {
+    unheard > UNHEARD_MAX
 }
 
 /// How many live peers have an address on a link.
@@ -91,11 +138,11 @@ fn listed(node: &Node, index: u32) -> usize {
 }
 
 fn deaf_links(node: &Node) -> impl Iterator<Item = u32> {
-    node.links().filter(|link| link.unheard > UNHEARD_MAX).map(|link| link.interface.index)
+    node.links().filter(|link| is_deaf(link.unheard)).map(|link| link.interface.index)
 }
 
 fn deafness(node: &Node) -> impl Iterator<Item = String> {
-    node.links().filter(|link| link.unheard > UNHEARD_MAX).map(|link| {
+    node.links().filter(|link| is_deaf(link.unheard)).map(|link| {
         format!(
             "nothing comes in on {}, not even this host's own multicast; a firewall may drop it: open UDP port 8000 \
              there, for the group and from the link",
@@ -133,7 +180,7 @@ mod tests {
     use super::*;
     use kimchi_peers_proto::{
         Config, Datagram, Extension, Facts, Identity, Info, Input, Instant, Interface, Kind, Lane, Message, Network,
-        Output, PORT, PeerId, Profile,
+        Nonce, Output, PORT, PeerId, Profile,
     };
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -205,8 +252,8 @@ mod tests {
                     looped_back.iter().for_each(|bytes| self.hear(address(1), bytes));
                     continue;
                 }
-                if self.troubles.are_outdated(&self.node) {
-                    self.troubles.review(&self.node, &self.snapshot, &Selection::default(), &[]);
+                if self.troubles.are_outdated(self.now, &self.node) {
+                    self.troubles.review((self.now, &self.node), &self.snapshot, &Selection::default(), &[]);
                     self.reviews += 1;
                 }
                 let Some(next) = next.filter(|next| *next <= end) else { break };
@@ -217,7 +264,7 @@ mod tests {
         }
 
         fn run(&mut self, seconds: u64) {
-            self.run_until(self.now + std::time::Duration::from_secs(seconds));
+            self.run_until(self.now + Duration::from_secs(seconds));
         }
     }
 
@@ -250,5 +297,35 @@ mod tests {
             (2..=3).for_each(|number| host.hear(address(number), &heartbeat(number, sequence)));
         }
         assert_eq!((host.troubles.sentences(), host.reviews), (Vec::new(), 0));
+    }
+    /// A directed search of a peer for this host, as its neighbour in the ring sends one.
+    fn probe(number: u8, sequence: u64) -> Vec<u8> {
+        let mut message = Message::decode(&heartbeat(number, sequence)).unwrap();
+        message.kind = Kind::Search;
+        if let Some(extension) = &mut message.info.extension {
+            extension.target = Some(PeerId::from_bytes([1; 32]));
+            extension.nonce = Some(Nonce(7));
+        }
+        message.encode()
+    }
+
+    #[test]
+    fn where_peers_answer_and_their_multicast_does_not_come_in_a_switch_is_suspected() {
+        let mut host = Host::new();
+        host.run(1);
+        host.hear(address(2), &heartbeat(2, 1));
+        for sequence in 2..75 {
+            host.run(1);
+            let from = SocketAddr::new(address(2), PORT);
+            let bytes = probe(2, sequence);
+            let lane = Lane::Unicast;
+            host.node.handle(host.now, Input::Datagram(Datagram { interface: 2, from, lane, ttl: 255, bytes: &bytes }));
+            let told = host.troubles.sentences();
+            assert!(told.is_empty() || (sequence > 60 && told[0].contains("a switch seems to prune it")), "{told:?}");
+        }
+        assert_eq!((host.troubles.pruned(), host.reviews), (&[2][..], 1));
+        host.hear(address(2), &heartbeat(2, 100));
+        host.run(1);
+        assert_eq!((host.troubles.pruned(), host.troubles.sentences()), (&[][..], Vec::new()));
     }
 }

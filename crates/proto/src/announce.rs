@@ -8,6 +8,8 @@ use crate::counters::Drop;
 use crate::digest::Digest;
 use crate::event::Output;
 use crate::facts::Facts;
+use crate::frame::DATAGRAM_MAX;
+use crate::hears::Hears;
 use crate::id::PeerId;
 use crate::message::{Extension, INTEGER_MAX, Info, Kind, Message, Nonce, TIME_TO_LIVE_MAX};
 use crate::node::Node;
@@ -30,6 +32,7 @@ pub(crate) struct Detail {
     pub(crate) echo: Option<Nonce>,
     /// The digest; what goes to the group tells it anyway.
     pub(crate) digest: Option<Digest>,
+    pub(crate) hears: Option<Box<Hears>>,
     pub(crate) pull: Option<Box<Pull>>,
     pub(crate) roster: Option<Box<Roster>>,
     pub(crate) claims: Option<Box<Claims>>,
@@ -150,8 +153,16 @@ impl Node {
         if timer == Timer::Announce {
             link.repeat_announcement(now);
         }
-        self.send_group(now, interface, Kind::Notify, Detail::default());
+        // Who hears whom changes slowly, so the heartbeats alone tell it.
+        let hears = if timer == Timer::Heartbeat { self.hears_that_fits(now, interface) } else { None };
+        self.send_group(now, interface, Kind::Notify, Detail { hears, ..Detail::default() });
         self.plan_heartbeat(now, interface);
+    }
+
+    fn hears_that_fits(&mut self, now: Instant, interface: u32) -> Option<Box<Hears>> {
+        let digest = self.links.get(&interface).map(|link| link.digest.live());
+        let length = self.length_of(now, interface, Kind::Notify, Detail { digest, ..Detail::default() })?;
+        Some(Box::new(self.own_hears(now, interface, DATAGRAM_MAX.saturating_sub(length))))
     }
 
     fn fire_goodbye(&mut self, now: Instant, interface: u32) {
@@ -299,6 +310,7 @@ impl Node {
                 .filter(|_| detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()),
             group: self.keyring.primary_id().filter(|_| !detail.outsider),
             digest: detail.digest,
+            hears: detail.hears,
             pull: detail.pull,
             roster: detail.roster,
             claims: detail.claims,

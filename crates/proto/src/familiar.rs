@@ -50,7 +50,10 @@ impl Node {
             peer.paths.iter().find(here).is_some_and(|path| {
                 let ahead = extension.sequence.saturating_sub(path.newest.1);
                 let heard_lately = path.last_heard.is_some_and(|heard| arrival.now.since(heard) < lately);
-                path.newest.0 == extension.epoch && (1..=LEAP_MAX).contains(&ahead) && heard_lately
+                path.newest.0 == extension.epoch
+                    && (1..=LEAP_MAX).contains(&ahead)
+                    && heard_lately
+                    && path.said.repeats(extension, link.digest_changed)
             })
         }
     }
@@ -112,10 +115,13 @@ fn repeats(peer: &Peer, message: &Message, extension: &Extension) -> bool {
         previous_address,
         group,
         digest: _,
+        // Compared with what was said on the same path.
+        hears: _,
         pull,
         roster,
         claims,
         facts,
+        certificate,
     } = extension;
     let bare = target.is_none()
         && nonce.is_none()
@@ -137,4 +143,5 @@ fn repeats(peer: &Peer, message: &Message, extension: &Extension) -> bool {
         && peer.name == info.name
         && (peer.http_port, peer.https_port) == (info.http_port, info.https_port)
         && peer.facts == *facts
+        && peer.certificate.as_deref() == certificate.as_ref()
 }

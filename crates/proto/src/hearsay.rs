@@ -14,6 +14,7 @@ use crate::message::{Kind, Nonce};
 use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Probe, Reason, State};
 use crate::roster::{Entry, Roster};
+use crate::said::Said;
 use crate::time::Instant;
 use crate::trust::Trust;
 
@@ -271,5 +272,5 @@ fn covered(roster: &Roster) -> Option<(Option<PeerKey>, Option<PeerKey>)> {
 }
 
 fn told_path(interface: u32, entry: &Entry) -> Path {
-    Path { interface, address: entry.address, last_heard: None, newest: (0, 0), seen: 0, digest: None }
+    Path { interface, address: entry.address, last_heard: None, newest: (0, 0), seen: 0, said: Said::default() }
 }

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::error::DecodeError;
 use crate::facts::FactSet;
 use crate::group::GroupId;
+use crate::hears::Hears;
 use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
@@ -132,6 +133,7 @@ struct Members {
     certificate: Option<CertificateHash>,
     group: Option<GroupId>,
     digest: Option<Digest>,
+    hears: Option<Hears>,
     low: Option<HashHalf>,
     high: Option<HashHalf>,
     after: Option<PeerId>,
@@ -177,6 +179,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "cert" => text(limits, map, &mut members.certificate)?,
                 "group" => text(limits, map, &mut members.group)?,
                 "dig" => text(limits, map, &mut members.digest)?,
+                "hears" => text(limits, map, &mut members.hears)?,
                 "lo" => text(limits, map, &mut members.low)?,
                 "hi" => text(limits, map, &mut members.high)?,
                 "from" => text(limits, map, &mut members.after)?,
@@ -196,6 +199,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
 impl Members {
     fn complete(mut self) -> Option<Extension> {
         self.version?;
+        let hears = self.hears()?;
         let (pull, roster, claims) = (self.pull()?, self.roster()?, self.claims()?);
         Some(Extension {
             id: self.id?,
@@ -216,10 +220,21 @@ impl Members {
             certificate: self.certificate,
             group: self.group,
             digest: self.digest,
+            hears,
             pull,
             roster,
             claims,
         })
+    }
+
+    /// Whom the sender hears, if it says so; `None` where that stands in another message than a heartbeat, in which it always
+    /// fits.
+    fn hears(&mut self) -> Option<Option<Box<Hears>>> {
+        let Some(hears) = self.hears.take() else { return Some(None) };
+        let others = [self.target.is_some(), self.nonce.is_some(), self.echo.is_some(), self.low.is_some()];
+        let lists = [self.entries.is_some(), self.suspect.is_some(), self.dead.is_some(), self.heard.is_some()];
+        let alone = !others.contains(&true) && !lists.contains(&true);
+        alone.then(|| Some(Box::new(hears)))
     }
 
     /// The request for a roster, if there is one; `None` where it is malformed. It stands alone, so that it always fits.

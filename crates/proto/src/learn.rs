@@ -11,6 +11,7 @@ use crate::message::{Extension, Message};
 use crate::node::Node;
 use crate::peer::{PATHS_MAX, Path, Peer, PeerKey, Reason, Rival, State};
 use crate::prove::Proof;
+use crate::said::Said;
 use crate::time::Instant;
 
 /// Two datagrams of one host that arrive within this time may have changed places on the way.
@@ -411,7 +412,8 @@ fn hear_on(peer: &mut Peer, arrival: Arrival, address: IpAddr, newest: (u64, u64
     {
         peer.paths.remove(oldest);
     }
-    peer.paths.push(Path { interface: arrival.interface, address, last_heard: now, newest, seen: 1, digest: None });
+    let (interface, said) = (arrival.interface, Said::default());
+    peer.paths.push(Path { interface, address, last_heard: now, newest, seen: 1, said });
     peer.addresses() != before
 }
 

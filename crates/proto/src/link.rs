@@ -69,6 +69,8 @@ pub(crate) struct Link {
     pub(crate) goodbyes_left: u8,
     /// When the own multicast datagrams were last heard back; never, where a firewall drops what comes in.
     pub(crate) heard_self: Option<Instant>,
+    /// When another host's multicast was last heard, or this link came into use.
+    pub(crate) heard_group: Instant,
     /// Own multicast datagrams sent since any multicast was heard, own or another's.
     pub(crate) unheard: u32,
     previous_address: Option<(IpAddr, Instant)>,
@@ -106,6 +108,7 @@ impl Link {
             repeats_left: 0,
             goodbyes_left: 0,
             heard_self: None,
+            heard_group: now,
             unheard: 0,
             previous_address: None,
         };

@@ -1,5 +1,6 @@
 //! The messages and their canonical form. `decode.rs` reads what this file writes.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::frame;
 use crate::group::{GroupId, Keyring};
+use crate::hears::Hears;
 use crate::id::PeerId;
 use crate::roster::{Pull, Roster};
 use crate::signature::{self, HostSecret, trailer_length};
@@ -99,6 +101,8 @@ pub struct Extension {
     pub group: Option<GroupId>,
     /// `dig`: the digest of what the sender knows on this link.
     pub digest: Option<Digest>,
+    /// `hears`: whom the sender hears itself, in heartbeats.
+    pub hears: Option<Box<Hears>>,
     /// What the sender tells of itself beyond its name and ports.
     pub facts: Facts,
     /// `cert`: what the sender's console proves itself by.
@@ -186,6 +190,7 @@ impl Extension {
             previous_address: None,
             group: None,
             digest: None,
+            hears: None,
             facts: Facts::default(),
             certificate: None,
             pull: None,
@@ -225,6 +230,10 @@ impl Extension {
         }
         if let Some(digest) = &self.digest {
             quoted(body, "dig", |body| digest.write(body));
+        }
+        if let Some(hears) = &self.hears {
+            // Writing to a String cannot fail.
+            let _ = write!(body, ",\"hears\":\"{hears}\"");
         }
         let facts = &*self.facts;
         let named = [("version", &facts.version), ("root", &facts.server_root)];

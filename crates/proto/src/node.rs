@@ -17,6 +17,7 @@ use crate::link::Link;
 use crate::message::INTEGER_MAX;
 use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
 use crate::prove::Gate;
+use crate::said::Said;
 use crate::signature::HostSecret;
 use crate::table::PeerTable;
 use crate::text::HostName;
@@ -46,6 +47,10 @@ pub struct LinkView<'a> {
     /// How many own multicast datagrams were sent since any was heard, own or another's. The kernel loops each back at
     /// once, so more than one or two mean that nothing comes in: a firewall, or a membership that got lost.
     pub unheard: u32,
+    /// When any extended peer was last heard there, whatever it sent and to whom.
+    pub heard: Option<Instant>,
+    /// When another host's multicast was last heard there, or the link came into use.
+    pub heard_group: Instant,
     /// Share of datagrams that are lost one way, 0 to 1, as far as the probes of the neighbours tell; `None` before they
     /// told anything.
     pub loss: Option<f64>,
@@ -232,6 +237,8 @@ impl Node {
         self.links.values().map(|link| LinkView {
             interface: &link.interface,
             heard_self: link.heard_self,
+            heard: link.ring.health.heard,
+            heard_group: link.heard_group,
             unheard: link.unheard,
             loss: link.ring.health.measured_loss(),
             isolated: link.ring.health.isolated,
@@ -254,7 +261,8 @@ impl Node {
             return;
         }
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
-        let path = |address| Path { interface: 0, address, last_heard: None, newest: (0, 0), seen: 0, digest: None };
+        let (last_heard, newest, said) = (None, (0, 0), Said::default());
+        let path = |address| Path { interface: 0, address, last_heard, newest, seen: 0, said: said.clone() };
         let time_to_live = self.config.heartbeat * self.config.missed_heartbeats;
         self.table.insert(Peer {
             epoch: known.epoch,

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::certificate::CertificateHash;
-use crate::digest::{Digest, Mark};
+use crate::digest::Mark;
 use crate::facts::Facts;
 use crate::few::Few;
 use crate::group::GroupId;
 use crate::id::PeerId;
 use crate::message::Nonce;
+use crate::said::Said;
 use crate::text::HostName;
 use crate::time::Instant;
 use crate::trust::Trust;
@@ -159,8 +160,8 @@ pub struct Path {
     pub(crate) newest: (u64, u64),
     /// Which of the 64 numbers up to that were heard there; the lowest bit is the newest's.
     pub(crate) seen: u64,
-    /// The newest digest heard there.
-    pub(crate) digest: Option<Digest>,
+    /// What the peer told there of its table, and of whom it hears.
+    pub(crate) said: Said,
 }
 
 impl Path {

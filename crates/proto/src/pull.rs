@@ -370,7 +370,7 @@ impl Node {
         let Some(theirs) = pull.theirs.filter(|theirs| *theirs != link.digest.live()) else { return };
         // Something changed meanwhile, or a page did not tell all: the next look decides.
         let path = |peer: &mut Peer| {
-            peer.paths.iter_mut().find(|path| path.interface == interface).map(|path| path.digest = Some(theirs))
+            peer.paths.iter_mut().find(|path| path.interface == interface).map(|path| path.said.set_digest(theirs))
         };
         if self.table.get_mut(&pull.peer).and_then(path).is_some() {
             self.plan_repair(now, interface, (pull.peer, theirs));

@@ -75,6 +75,9 @@ impl Node {
             Err(drop) => return self.drop_datagram(now, drop, datagram.from),
         };
         self.ledger.received(message.kind);
+        if let Some(link) = self.links.get_mut(&datagram.interface).filter(|_| datagram.lane == Lane::Group) {
+            link.heard_group = now;
+        }
         if !self.is_admitted(arrival, message) {
             return self.drop_datagram(now, Drop::NotAdmitted, datagram.from);
         }
@@ -281,6 +284,9 @@ impl Node {
         }
         match (lane, extension.digest) {
             (Lane::Group, Some(digest)) => {
+                if news {
+                    self.note_word(arrival, extension, digest);
+                }
                 self.hear_answer(arrival.interface, digest);
                 if let Some(roster) = &extension.roster {
                     self.hear_page(arrival, extension, digest, roster);

@@ -27,7 +27,7 @@ impl Node {
         let Some(peer) = self.table.get_mut(&key).filter(|peer| peer.state == State::Up) else { return };
         let on_path = |path: &&mut crate::peer::Path| path.interface == interface && path.address == arrival.from.ip();
         if let Some(path) = peer.paths.iter_mut().find(on_path) {
-            path.digest = Some(digest);
+            path.said.set_digest(digest);
         }
         let hosts = self.hosts();
         let Some(link) = self.links.get(&interface) else { return };
@@ -118,10 +118,9 @@ impl Node {
         if sure && key.id().is_some_and(|id| self.rank_after(id, interface, LOOKERS) >= LOOKERS) {
             return;
         }
-        let theirs =
-            self.table.get(&key).filter(|peer| peer.state == State::Up).and_then(|peer| {
-                peer.paths.iter().find(|path| path.interface == interface).and_then(|path| path.digest)
-            });
+        let theirs = self.table.get(&key).filter(|peer| peer.state == State::Up).and_then(|peer| {
+            peer.paths.iter().find(|path| path.interface == interface).and_then(|path| path.said.digest())
+        });
         if theirs.is_some_and(|theirs| !own.contains(&theirs)) {
             self.start_pull(now, interface, key, 1);
         }

@@ -5,8 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kimchi_peers_proto::{
-    BucketHashes, CertificateHash, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet,
-    Facts, GroupKey, HostSecret, INTEGER_MAX, Info, Keyring, Kind, Message, Nonce, PeerId, Pull, Roster,
+    BucketHashes, CertificateHash, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, GroupKey, Hears, HostSecret, INTEGER_MAX, IdBeginning, Info, Keyring, Kind, Message, Nonce, PeerId, Pull, Roster,
     TIME_TO_LIVE_MAX,
 };
 use proptest::collection::vec;
@@ -61,24 +60,37 @@ fn extension() -> impl Strategy<Value = Extension> {
             ..Extension::new(id, (epoch, sequence), time_to_live)
         },
     );
-    (plain, 0..5_u8, option::of(id()), hashes(), vec(entry(), 0..3)).prop_map(|(plain, which, id, hashes, entries)| {
-        let alone = Extension { previous_address: None, facts: Facts::default(), certificate: None, ..plain.clone() };
-        match which {
-            0 => Extension { echo: None, pull: Some(Box::new(Pull { hashes, after: id })), ..alone },
-            1 => {
-                let same = plain.sequence;
-                let roster = Some(Box::new(Roster { same, after: plain.target, entries, next: id }));
-                Extension { target: None, nonce: None, roster, ..alone }
+    (plain, 0..6_u8, option::of(id()), hashes(), vec(entry(), 0..3), hears()).prop_map(
+        |(plain, which, id, hashes, entries, hears)| {
+            let alone =
+                Extension { previous_address: None, facts: Facts::default(), certificate: None, ..plain.clone() };
+            match which {
+                0 => Extension { echo: None, pull: Some(Box::new(Pull { hashes, after: id })), ..alone },
+                1 => {
+                    let same = plain.sequence;
+                    let roster = Some(Box::new(Roster { same, after: plain.target, entries, next: id }));
+                    Extension { target: None, nonce: None, roster, ..alone }
+                }
+                2 => {
+                    let claim = |entry: &Entry| Claim { id: entry.id, epoch: entry.epoch, sequence: entry.epoch };
+                    let told: Vec<Claim> =
+                        entries.iter().map(claim).chain([Claim { id: plain.id, epoch: 1, sequence: 0 }]).collect();
+                    let claims = Some(Box::new(Claims { suspect: told.clone(), dead: Vec::new(), heard: told }));
+                    Extension { target: None, nonce: None, echo: None, claims, ..alone }
+                }
+                3 => Extension { target: None, nonce: None, echo: None, hears: Some(Box::new(hears)), ..plain },
+                _ => plain,
             }
-            2 => {
-                let claim = |entry: &Entry| Claim { id: entry.id, epoch: entry.epoch, sequence: entry.epoch };
-                let told: Vec<Claim> =
-                    entries.iter().map(claim).chain([Claim { id: plain.id, epoch: 1, sequence: 0 }]).collect();
-                let claims = Some(Box::new(Claims { suspect: told.clone(), dead: Vec::new(), heard: told }));
-                Extension { target: None, nonce: None, echo: None, claims, ..alone }
-            }
-            _ => plain,
-        }
+        },
+    )
+}
+
+fn hears() -> impl Strategy<Value = Hears> {
+    let beginnings = proptest::collection::btree_set(any::<[u8; 32]>(), 0..=31);
+    (0..=99_999_u32, beginnings).prop_map(|(heard, ids)| {
+        let mut unheard: Vec<IdBeginning> = ids.iter().map(|id| IdBeginning::from(&PeerId::from_bytes(*id))).collect();
+        unheard.dedup();
+        Hears { heard, unheard }
     })
 }
 
@@ -199,6 +211,7 @@ fn the_longest_message_fits_a_datagram() {
         echo: Some(Nonce(u64::MAX)),
         previous_address: Some(address),
         digest: Some(Digest { sum: u64::MAX, hosts: 99_999 }),
+        hears: None,
         facts: facts.into(),
         certificate: Some(CertificateHash::from_bytes([255; 32])),
         pull: None,

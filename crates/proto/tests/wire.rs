@@ -85,6 +85,7 @@ fn extension_summary(extension: &Extension) -> String {
     words.extend(echo.map(|echo| format!("echo={:016x}", echo.0)));
     words.extend(previous_address.map(|address| format!("was={address}")));
     words.extend(extension.digest.map(|digest| format!("dig={digest}")));
+    words.extend(extension.hears.as_ref().map(|hears| format!("hears={hears}")));
     let facts = [
         ("version", &facts.version),
         ("root", &facts.server_root),

@@ -1,6 +1,6 @@
 //! The network falls apart and comes together again.
 
-use kimchi_peers_proto::Reach;
+use kimchi_peers_proto::{Hearing, Instant, PeerKey, Reach};
 use kimchi_peers_sim::model::{lists, row};
 use kimchi_peers_sim::{Broken, Conditions, Fault, Goal, HostIndex, SegmentIndex, World, millis, seconds, seed};
 
@@ -42,6 +42,20 @@ fn reach(world: &World, lister: HostIndex, listed: HostIndex) -> Reach {
     row(world, lister, listed).map_or(Reach::Both, |peer| peer.reach)
 }
 
+/// What a host tells of who hears whom.
+fn told(world: &World, by: HostIndex, hearer: HostIndex, heard: HostIndex) -> Hearing {
+    let (Some(node), Some(hearer), Some(heard)) =
+        (world.host(by).and_then(|host| host.node()), world.host(hearer), world.host(heard))
+    else {
+        return Hearing::Unknown;
+    };
+    let matrix = node.matrix(Instant::ZERO + world.now());
+    let place = |id| matrix.hosts.iter().position(|host| host.key == Some(PeerKey::Identity(id)));
+    let row = place(hearer.id).and_then(|place| matrix.rows.iter().find(|row| row.host == place));
+    let cell = row.zip(place(heard.id)).and_then(|(row, place)| row.cells.get(place));
+    cell.copied().unwrap_or(Hearing::Unknown)
+}
+
 #[test]
 fn a_one_way_link_is_told_at_both_ends_and_nobody_flaps_for_an_hour() -> Result<(), Broken> {
     for hosts in [3, 10] {
@@ -52,6 +66,9 @@ fn a_one_way_link_is_told_at_both_ends_and_nobody_flaps_for_an_hour() -> Result<
         world.run_for(seconds(180))?;
         assert!(lists(&world, all[1], all[0]) && lists(&world, all[0], all[1]));
         assert_eq!(reach(&world, all[1], all[0]), Reach::NotHeard, "{hosts} hosts");
+        let tells =
+            |world: &World| [(1, 0), (0, 1)].map(|(hearer, heard)| told(world, all[2], all[hearer], all[heard]));
+        assert_eq!(tells(&world), [Hearing::NotHeard, Hearing::Heard], "a third host tells which way it is");
         let before = world.total();
         world.run_for(seconds(3600))?;
         let after = world.total();
@@ -63,6 +80,7 @@ fn a_one_way_link_is_told_at_both_ends_and_nobody_flaps_for_an_hour() -> Result<
         world.apply(Fault::Heal(LAN));
         world.run_for(seconds(30))?;
         assert_eq!(reach(&world, all[1], all[0]), Reach::Both, "{hosts} hosts");
+        assert_eq!(tells(&world), [Hearing::Heard; 2]);
         world.check_at_rest()?;
     }
     Ok(())

@@ -4,10 +4,12 @@
 
 pub(crate) mod browser;
 mod check;
+mod doctor;
 pub(crate) mod error;
 mod events;
 mod guard;
 mod listener;
+pub(crate) mod matrix;
 mod metrics;
 pub(crate) mod peers;
 mod places;
@@ -43,7 +45,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 23] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 25] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
@@ -60,6 +62,8 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 23] {
         ("/v1/search", &["post"], post(peers::search)),
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),
+        ("/v1/matrix", &["get"], get(matrix::matrix)),
+        ("/v1/doctor", &["get"], get(doctor::doctor)),
         ("/v1/events", &["get"], get(events::stream)),
         (session::SESSION_PATH, &["post", "delete"], post(session::begin).delete(session::end)),
         ("/v1/session/code", &["post"], post(session::code)),

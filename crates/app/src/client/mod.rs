@@ -25,10 +25,11 @@ use kimchi_peers::GroupId;
 use serde::de::DeserializeOwned;
 
 use crate::cli::{Connection, RunArguments};
+use crate::doctor::Report;
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
 use crate::view::{
-    AddRequest, CheckView, CodeView, ErrorView, KeysView, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView,
-    StatusView,
+    AddRequest, CheckView, CodeView, ErrorView, KeysView, MatrixView, PeerDetail, PeerView, RegisterRequest, SelfView,
+    ServiceView, StatusView,
 };
 
 pub(crate) use address::ApiAddress;
@@ -120,6 +121,24 @@ impl Client {
     /// How the daemon is doing.
     pub(crate) async fn status(&self) -> Result<StatusView, ClientError> {
         self.read("/v1/status").await
+    }
+
+    /// Who hears whom.
+    pub(crate) async fn matrix(&self) -> Result<MatrixView, ClientError> {
+        self.read("/v1/matrix").await
+    }
+
+    /// What may be wrong with the daemon's host, or why it does or does not see this peer.
+    pub(crate) async fn doctor(&self, peer: Option<&str>) -> Result<Report, ClientError> {
+        match peer {
+            Some(peer) => self.read(&path_below("/v1/doctor?peer=", peer)).await,
+            None => self.read("/v1/doctor").await,
+        }
+    }
+
+    /// Whether the daemon that is asked would be this host's own.
+    pub(crate) fn is_for_this_host(&self) -> bool {
+        self.addresses.iter().all(ApiAddress::is_on_this_host)
     }
 
     /// Keeps a host for good.

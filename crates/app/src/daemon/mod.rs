@@ -33,8 +33,8 @@ use kimchi_peers::remote::{
     RemoteState,
 };
 use kimchi_peers::{
-    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, InvalidHostName, Peer,
-    PeerKey, Profile, StartError,
+    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, Instant, InvalidHostName,
+    Peer, PeerKey, Profile, StartError,
 };
 use thiserror::Error;
 
@@ -67,6 +67,8 @@ pub(crate) struct Daemon {
     /// Browsers that are signed in.
     pub(crate) sessions: sessions::Sessions,
     pub(crate) started: SystemTime,
+    /// The same on the clock that nobody sets.
+    pub(crate) started_at: Instant,
     pub(crate) state_dir: PathBuf,
     /// What loopback addresses are good for: nothing, but in the demo.
     pub(crate) policy: Policy,
@@ -74,6 +76,8 @@ pub(crate) struct Daemon {
     pub(crate) listening: Mutex<Listening>,
     /// One change of the group keys' file at a time.
     key_changes: tokio::sync::Mutex<()>,
+    /// One look at everything at a time.
+    pub(crate) examinations: tokio::sync::Mutex<()>,
     fit: Fit,
     seen_clone: Mutex<Option<SeenClone>>,
     registry: Mutex<Registry>,
@@ -170,9 +174,11 @@ impl Daemon {
             token,
             sessions: sessions::Sessions::default(),
             started: SystemTime::now(),
+            started_at: kimchi_peers::now(),
             policy,
             listening: Mutex::default(),
             key_changes: tokio::sync::Mutex::default(),
+            examinations: tokio::sync::Mutex::default(),
             fit: trust::fit_of(directory.path()),
             seen_clone: Mutex::default(),
             registry: Mutex::new(registry),

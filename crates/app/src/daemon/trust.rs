@@ -27,13 +27,17 @@ impl SeenClone {
         Self { at: SystemTime::now(), host }
     }
 
+    /// Which host, while that was seen not long ago.
+    pub(crate) fn told(&self) -> Option<&str> {
+        self.at.elapsed().is_ok_and(|age| age < CLONE_TOLD_FOR).then_some(self.host.as_str())
+    }
+
     fn sentence(&self) -> Option<String> {
-        let recent = self.at.elapsed().is_ok_and(|age| age < CLONE_TOLD_FOR);
-        recent.then(|| {
+        self.told().map(|host| {
             format!(
                 "{} uses this host's identity: one of the two is a copy of the other; on the copy stop the daemon and run: \
                  kimchi-peers reset-identity",
-                self.host
+                host
             )
         })
     }
@@ -220,6 +224,11 @@ impl Daemon {
         view.unproven.insert("extended".to_owned(), status.unproven as u64);
         view.unproven.insert("base".to_owned(), status.unproven_base as u64);
         view
+    }
+
+    /// Whether the state directory was made on another machine.
+    pub(crate) fn is_made_elsewhere(&self) -> bool {
+        self.fit == Fit::Elsewhere
     }
 
     /// What is wrong with identity and keys, a sentence each.

@@ -14,6 +14,7 @@ mod time;
 mod words;
 
 pub(crate) use columns::{Cell, Table};
+pub(crate) use csv::record as csv_record;
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use json::{line, pretty};
 pub(crate) use order::{natural, sorted};

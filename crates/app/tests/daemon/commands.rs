@@ -140,7 +140,21 @@ fn a_closed_stdout_is_a_failure_with_a_sentence() {
 #[test]
 fn every_command_explains_itself() {
     let all = commands(&[]);
-    for needed in ["run", "search", "list", "show", "watch", "add", "remove", "status", "demo", "completions", "man"] {
+    for needed in [
+        "run",
+        "search",
+        "list",
+        "show",
+        "watch",
+        "add",
+        "remove",
+        "status",
+        "doctor",
+        "matrix",
+        "demo",
+        "completions",
+        "man",
+    ] {
         assert!(all.iter().any(|name| name == needed), "{needed} is not among {all:?}");
     }
     let below = commands(&["config"]).into_iter().map(|name| vec!["config".to_owned(), name]);

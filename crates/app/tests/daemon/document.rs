@@ -73,7 +73,17 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/v1/peers", "post", &add(body)).status, 409);
         assert_eq!(conformance.ask("/v1/peers", "post", &add("{}")).status, 400);
         until(LONG, "the first check", || daemon.peer("nine").is_some_and(|peer| peer["state"] != "unknown"));
-        for path in ["/peers", "/v1/peers", "/v1/self", "/v1/status", "/metrics", "/healthz", "/openapi.json"] {
+        for path in [
+            "/peers",
+            "/v1/peers",
+            "/v1/self",
+            "/v1/status",
+            "/v1/matrix",
+            "/v1/doctor",
+            "/metrics",
+            "/healthz",
+            "/openapi.json",
+        ] {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
         for (query, status) in [("", 200), ("?state=all&port=9100", 200), ("?port=0", 400), ("?state=gone", 400)] {
@@ -111,10 +121,18 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
         ask_about_trust(&mut conformance, &daemon);
         ask_about_services(&mut conformance, &daemon);
+        ask_the_doctor(&mut conformance, &daemon);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
     });
+}
+
+fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
+    for (query, status) in [("?peer=nobody", 200), ("?peer=kvm-base", 200), ("?peer=192.0.2.9", 200), ("?per=x", 400)] {
+        let request = daemon.http("GET", &format!("/v1/doctor{query}"));
+        assert_eq!(conformance.ask("/v1/doctor", "get", &request).status, status, "{query}");
+    }
 }
 
 fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {

@@ -79,6 +79,11 @@ impl<'a> Daemon<'a> {
         self.host.name()
     }
 
+    /// Where it runs.
+    pub(crate) fn host(&self) -> &'a Host {
+        self.host
+    }
+
     /// Runs the command line against this daemon, with its token.
     pub(crate) fn cli(&self, arguments: &[&str]) -> Output {
         cli(self.host, arguments)

@@ -51,6 +51,16 @@ impl Lan {
         self.switch.ip(&format!("link set {} {state}", self.port(host.namespace().pid(), interface)));
     }
 
+    /// Puts the port of a host into another VLAN, as when a cable is plugged into the wrong one: a bridge of its own, since not
+    /// every kernel has bridges that filter VLANs.
+    pub(crate) fn set_vlan(&self, host: &Host, interface: &str, vlan: u16) {
+        let port = self.port(host.namespace().pid(), interface);
+        self.switch.ip(&format!(
+            "link add vlan{vlan} type bridge stp_state 0 mcast_snooping 0 forward_delay 0\nlink set vlan{vlan} up\n\
+             link set {port} master vlan{vlan}"
+        ));
+    }
+
     /// Captures all that the switch sees, each frame once.
     pub(crate) fn capture(&self) -> Capture {
         Capture::start(&self.switch, BRIDGE)

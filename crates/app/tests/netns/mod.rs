@@ -28,6 +28,7 @@ mod certificates;
 mod discovery;
 mod disk_faults;
 mod dns_sd;
+mod doctor;
 mod guests;
 mod harness;
 mod hostile;

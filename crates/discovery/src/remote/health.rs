@@ -125,6 +125,15 @@ impl Checker {
     }
 }
 
+/// Checks one remote peer once, now.
+///
+/// # Errors
+/// Why it was not reached.
+pub async fn check(address: &RemoteAddress, policy: Policy) -> Result<Reached, CheckFailure> {
+    let config = RemoteMonitorConfig { policy, ..RemoteMonitorConfig::new(0) };
+    Checker::new(&config, Arc::new(super::resolver::system_lookup)).check(address, false).await
+}
+
 impl Check for Checker {
     async fn check(&self, address: &RemoteAddress, doubtful: bool) -> Result<Reached, CheckFailure> {
         // The lookup comes before the place in the queue, so names that hang never keep literal addresses waiting.

@@ -42,7 +42,7 @@ mod tests;
 pub use address::{DEFAULT_PORT, Host, RemoteAddress};
 pub use certificate::certificate_of_file;
 pub use error::{CheckFailure, Phase, RemoteAddressError, TooManyRemotes};
-pub use health::Reached;
+pub use health::{Reached, check};
 pub use monitor::{RemoteMonitor, RemoteMonitorConfig, RemoteReports};
 pub use policy::{Forbidden, Policy};
 pub use reader::CertificateReader;

@@ -16,6 +16,7 @@ mod hearsay;
 mod interfaces;
 mod joining;
 mod leaving;
+mod matrix;
 mod reminding;
 mod restored;
 mod ring;

@@ -1,0 +1,22 @@
+//! Whether this host's own console answers where other hosts are led to.
+
+use super::facts::ConsoleFact;
+use super::{Facts, Finding};
+
+const CHECK: &str = "console";
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let Some(ConsoleFact { at, failure }) = &facts.console else {
+        return vec![Finding::unknown(CHECK, "this host has no address at which it could be reached")];
+    };
+    vec![match failure {
+        None => Finding::ok(CHECK, "it answers in TLS").about(at),
+        Some(failure) => {
+            Finding::problem(CHECK, format!("other hosts are led there, and it does not answer: {failure}"))
+                .about(at)
+                .mend(format!("ss -ltnp 'sport = :{}'", facts.https_port))
+                .mend("systemctl restart wokd")
+                .mend("if it is at another port: kimchi-peers run --https-port PORT")
+        }
+    }]
+}
