@@ -1,6 +1,7 @@
 //! The command line: definitions only. The man pages and completions are made from them.
 
 mod export;
+mod history;
 mod trust;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
+pub(crate) use history::{HistoryArguments, Records};
 pub(crate) use trust::{
     KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments, ResetIdentityArguments,
     TrustArguments,
@@ -119,6 +121,9 @@ pub(crate) enum Command {
     Export(ExportCommand),
     /// Show one peer with its history and where it is heard
     Show(ShowArguments),
+    /// List what happened to the peers, newest first
+    #[command(after_help = history::EXAMPLES)]
+    History(HistoryArguments),
     /// Print who comes and goes until Ctrl-C
     Watch(WatchArguments),
     /// Keep a host of another network, for good

@@ -10,7 +10,7 @@ use kimchi_peers::{Cause, Change, Peer, PeerKey, Reach, State, wall_clock};
 use crate::daemon::journal::Journal;
 use crate::daemon::rows::{LocalRow, RemoteRow};
 use crate::daemon::{persist, present};
-use crate::store::{HistoryEntry, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
+use crate::store::{HistoryEntry, PresentPeer, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
 use crate::view::{EventView, PeerState, PeerView, unix_milliseconds};
 
 /// What the store is to do after a change.
@@ -52,6 +52,24 @@ impl Registry {
     /// All peers as the API shows them: local ones in the order of their keys, then remote ones.
     pub(crate) fn views(&self) -> Vec<PeerView> {
         self.locals.values().map(present::local).chain(self.remotes.values().map(present::remote)).collect()
+    }
+
+    /// The name of each peer, or of the one with this id, and how it is now.
+    pub(crate) fn present(&self, id: Option<&str>) -> Vec<(String, PresentPeer)> {
+        let local = |row: &LocalRow| {
+            let state = present::state(row.peer.state).as_str().to_owned();
+            let present = PresentPeer { key: row.peer.key.to_string(), state, state_since: row.state_since };
+            (row.peer.name.to_string(), present)
+        };
+        let remote = |row: &RemoteRow| {
+            let StoredRemote { key, name, host, state, state_since, .. } = &row.stored;
+            let present = PresentPeer { key: key.clone(), state: state.clone(), state_since: *state_since };
+            (name.clone().unwrap_or_else(|| host.clone()), present)
+        };
+        match id {
+            Some(id) => self.local(id).map(local).or_else(|| self.remote(id).map(remote)).into_iter().collect(),
+            None => self.locals.values().map(local).chain(self.remotes.values().map(remote)).collect(),
+        }
     }
 
     /// The local peer with this id.
@@ -284,6 +302,7 @@ fn history(now: i64, row: &LocalRow, event: &str, cause: Cause) -> Keep {
         cause: Some(cause.as_str().to_owned()),
         address: row.peer.addresses().first().map(IpAddr::to_string),
         certificate: None,
+        planned_until: None,
     }))
 }
 
@@ -297,6 +316,7 @@ fn remote_history(stored: &StoredRemote, event: &str, cause: Option<&str>) -> Ke
         cause: cause.map(str::to_owned),
         address: Some(stored.host.clone()),
         certificate: stored.certificate.clone(),
+        planned_until: None,
     }))
 }
 
