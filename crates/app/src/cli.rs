@@ -2,6 +2,7 @@
 
 mod doctor;
 mod export;
+mod history;
 mod trust;
 
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use doctor::{DoctorArguments, MatrixArguments, MatrixOutput};
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
+pub(crate) use history::{HistoryArguments, Records};
 pub(crate) use trust::{
     CheckArguments, KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments,
     ResetIdentityArguments, TrustArguments,
@@ -121,6 +123,9 @@ pub(crate) enum Command {
     Export(ExportCommand),
     /// Show one peer with its history and where it is heard
     Show(ShowArguments),
+    /// List what happened to the peers, newest first
+    #[command(after_help = history::EXAMPLES)]
+    History(HistoryArguments),
     /// Print who comes and goes until Ctrl-C
     Watch(WatchArguments),
     /// Keep a host of another network, for good

@@ -68,6 +68,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::List(arguments) => command::list::run(arguments, connection).await,
         Command::Export(ExportCommand::Cockpit(arguments)) => command::export::cockpit(arguments, connection).await,
         Command::Show(arguments) => command::show::run(arguments, connection).await,
+        Command::History(arguments) => command::history::run(arguments, connection).await,
         Command::Watch(arguments) => command::watch::run(arguments, connection).await,
         Command::Check(arguments) => command::check::run(arguments, connection).await,
         Command::Add(arguments) => command::add::run(arguments, connection).await,

@@ -8,6 +8,7 @@ mod doctor;
 pub(crate) mod error;
 mod events;
 mod guard;
+mod history;
 mod listener;
 pub(crate) mod matrix;
 mod metrics;
@@ -45,7 +46,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 25] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 27] {
     [
         ("/", &["get"], get(root)),
         ("/peers", &["get"], get(peers::wok)),
@@ -59,6 +60,8 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 25] {
         ("/v1/keys/{id}/use", &["post"], post(trust::make_primary)),
         ("/v1/services", &["get", "post"], get(services::list).post(services::register)),
         ("/v1/services/{url}", &["delete"], delete(services::deregister)),
+        ("/v1/history", &["get"], get(history::changes)),
+        ("/v1/availability", &["get"], get(history::availability)),
         ("/v1/search", &["post"], post(peers::search)),
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),

@@ -14,6 +14,7 @@ use kimchi_peers::PeerKey;
 
 use crate::api::error::ApiError;
 use crate::daemon::{Daemon, present};
+use crate::store::{HistoryEntry, HistoryFilter};
 use crate::view::{
     AddRequest, HistoryView, Object, Origin, PeerDetail, PeerState, PeerView, from_unix_milliseconds, rfc3339,
 };
@@ -146,8 +147,9 @@ pub(crate) fn readable(id: Result<Path<String>, PathRejection>) -> Result<String
 
 async fn history(daemon: &Daemon, id: String) -> Vec<HistoryView> {
     // A store that cannot be read is told in the status; the peer is shown all the same.
-    let entries = daemon.store.history(Some(id), HISTORY_SHOWN).await.unwrap_or_default();
-    let view = |entry: crate::store::HistoryEntry| HistoryView {
+    let filter = HistoryFilter { peer: Some(id), limit: HISTORY_SHOWN, ..HistoryFilter::default() };
+    let entries = daemon.store.history(filter).await.unwrap_or_default();
+    let view = |entry: HistoryEntry| HistoryView {
         time: rfc3339(from_unix_milliseconds(entry.time)),
         event: entry.event,
         cause: entry.cause,

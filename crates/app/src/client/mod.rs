@@ -28,8 +28,7 @@ use crate::cli::{Connection, RunArguments};
 use crate::doctor::Report;
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
 use crate::view::{
-    AddRequest, CheckView, CodeView, ErrorView, KeysView, MatrixView, PeerDetail, PeerView, RegisterRequest, SelfView,
-    ServiceView, StatusView,
+    AddRequest, AvailabilityView, ChangeView, CheckView, CodeView, ErrorView, KeysView, MatrixView, PeerAvailability, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView,
 };
 
 pub(crate) use address::ApiAddress;
@@ -111,6 +110,29 @@ impl Client {
     /// One peer with what led to its row.
     pub(crate) async fn peer(&self, id: &str) -> Result<PeerDetail, ClientError> {
         self.read(&peer_path(id)).await.map_err(|error| not_found(error, id))
+    }
+
+    /// The newest changes, of one peer or of all.
+    pub(crate) async fn history(
+        &self,
+        peer: Option<&str>,
+        since: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ChangeView>, ClientError> {
+        let mut path = format!("/v1/history?limit={limit}");
+        for (name, value) in [("peer", peer), ("since", since)] {
+            if let Some(value) = value {
+                path.push_str(&format!("&{name}={}", segment(value)));
+            }
+        }
+        self.read(&path).await
+    }
+
+    /// When one peer was there in a window that the API knows, such as `24h`; nothing of one that is not in the list.
+    pub(crate) async fn availability(&self, window: &str, id: &str) -> Result<Option<PeerAvailability>, ClientError> {
+        let path = format!("/v1/availability?window={window}&peer={}", segment(id));
+        let view: AvailabilityView = self.read(&path).await?;
+        Ok(view.peers.into_iter().next())
     }
 
     /// The daemon's own host.
@@ -359,13 +381,18 @@ fn peer_path(id: &str) -> String {
 }
 
 /// The path with this text as its last segment.
-fn path_below(path: &str, segment: &str) -> String {
-    let mut path = path.to_owned();
-    for byte in segment.bytes() {
+fn path_below(path: &str, text: &str) -> String {
+    format!("{path}{}", segment(text))
+}
+
+/// A text as one segment of a path, or as one value of a query.
+fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => path.push(char::from(byte)),
-            _ => path.push_str(&format!("%{byte:02X}")),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => segment.push(char::from(byte)),
+            _ => segment.push_str(&format!("%{byte:02X}")),
         }
     }
-    path
+    segment
 }

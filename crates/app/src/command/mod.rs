@@ -7,6 +7,7 @@ pub(crate) mod config_show;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod history;
 pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod man;

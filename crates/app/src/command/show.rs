@@ -1,15 +1,15 @@
 //! `show`: one peer with what led to its row.
 
-use std::borrow::Cow;
 use std::time::SystemTime;
 
 use crate::cli::{Connection, ShowArguments, TextOrJson};
 use crate::client::{Client, ClientError, resolve, resolve_beginning};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{
-    Cell, Page, Screen, Surface, Table, Tone, ago, fingerprint, plain, pretty, printable, state_tone, state_words,
+    Cell, Page, Screen, Surface, Table, Tone, ago, cause, fingerprint, plain, pretty, printable, state_tone,
+    state_words,
 };
-use crate::view::{CertificateState, HistoryView, Origin, PeerDetail, PeerView, Reach, Trust};
+use crate::view::{CertificateState, Origin, PeerAvailability, PeerDetail, PeerView, Reach, Trust};
 
 /// Prints the peer.
 pub(crate) async fn run(arguments: &ShowArguments, connection: &Connection) -> Result<(), Failure> {
@@ -23,9 +23,32 @@ async fn show(client: &Client, arguments: &ShowArguments, screen: &mut Screen) -
     let detail = client.peer(&chosen.id).await?;
     let text = match arguments.output.format() {
         TextOrJson::Json => pretty(&detail, screen.surface.is_terminal)?,
-        TextOrJson::Text => page(&detail, screen.surface, SystemTime::now()),
+        TextOrJson::Text => {
+            let availability = availability(client, &detail.peer.id).await;
+            page(&detail, &availability, screen.surface, SystemTime::now())
+        }
     };
     screen.data(&text)
+}
+
+/// How much of the time the peer was there, in words; nothing where the daemon cannot tell.
+async fn availability(client: &Client, id: &str) -> String {
+    let mut parts = Vec::new();
+    for (window, words) in [("24h", "in 24 hours"), ("30d", "in 30 days")] {
+        if let Ok(Some(PeerAvailability { availability: Some(share), flaps, .. })) =
+            client.availability(window, id).await
+        {
+            let times = if flaps == 1 { "time" } else { "times" };
+            parts.push(format!("{} {words} (went down {flaps} {times})", percent(share)));
+        }
+    }
+    parts.join(", ")
+}
+
+/// A share as a percentage, rounded down: `100 %` says that nothing was missed.
+fn percent(share: f64) -> String {
+    let hundredths = (share * 10_000.0).floor() / 100.0;
+    if hundredths >= 100.0 { "100 %".to_owned() } else { format!("{hundredths:.2} %") }
 }
 
 async fn choose<'a>(
@@ -62,7 +85,7 @@ async fn is_this_host(client: &Client, given: &str) -> bool {
     host.name.eq_ignore_ascii_case(given) || host.id == given || host.addresses.iter().any(|address| address == given)
 }
 
-fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
+fn page(detail: &PeerDetail, availability: &str, surface: Surface, now: SystemTime) -> String {
     let mut page = Page::new(surface);
     let peer = &detail.peer;
     page.heading(&format!("{}: {}", peer.name, state_words(peer)), state_tone(peer));
@@ -82,6 +105,7 @@ fn page(detail: &PeerDetail, surface: Surface, now: SystemTime) -> String {
     page.entry("since", &dated(&peer.state_since, now));
     page.entry("last seen", &peer.last_seen.as_deref().map_or_else(|| "not yet".to_owned(), |time| dated(time, now)));
     page.entry("first seen", &dated(&peer.first_seen, now));
+    page.entry("availability", availability);
     page.entry("round trip", &peer.rtt_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default());
     page.entry("certificate", &certificate(detail));
     if !peer.facts.is_empty() {
@@ -165,21 +189,11 @@ fn history(page: &mut Page, detail: &PeerDetail) {
         table.push(vec![
             Cell::new(&entry.time),
             Cell::new(&entry.event),
-            Cell::new(&why(entry)),
+            Cell::new(&plain(cause(&entry.event, entry.cause.as_deref()))),
             Cell::new(entry.address.as_deref().unwrap_or("-")),
         ]);
     }
     page.table(&table);
-}
-
-/// Why, in the words of `watch`.
-fn why(entry: &HistoryView) -> Cow<'_, str> {
-    match entry.cause.as_deref() {
-        Some(cause) => plain(cause),
-        // Kept without a cause; it is told with one.
-        None if entry.event == "added" => plain("added"),
-        None => Cow::Borrowed("-"),
-    }
 }
 
 #[cfg(test)]
@@ -187,7 +201,7 @@ mod tests {
     use super::*;
     use crate::client::tests::{Api, peer};
     use crate::failure::NO_SUCH_PEER;
-    use crate::view::{Evidence, PeerState, SelfView, Trust};
+    use crate::view::{AvailabilityView, Evidence, HistoryView, PeerState, SelfView, Trust};
     use std::time::Duration;
 
     fn detail() -> PeerDetail {
@@ -251,7 +265,7 @@ History, newest first
     #[test]
     fn the_page_is_readable() {
         let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap() + Duration::from_secs(300);
-        assert_eq!(page(&detail(), Surface::default(), now), GOLDEN);
+        assert_eq!(page(&detail(), "", Surface::default(), now), GOLDEN);
     }
 
     #[test]
@@ -262,11 +276,11 @@ History, newest first
             (Reach::NotHeard, "others hear it, this host does not"),
         ] {
             detail.peer.reach = Some(reach);
-            let text = page(&detail, Surface::default(), SystemTime::now());
+            let text = page(&detail, "", Surface::default(), SystemTime::now());
             assert!(text.contains(&format!("\n  one way        {words}\n")), "{text}");
         }
         detail.peer.reach = Some(Reach::Both);
-        assert!(!page(&detail, Surface::default(), SystemTime::now()).contains("one way"));
+        assert!(!page(&detail, "", Surface::default(), SystemTime::now()).contains("one way"));
     }
 
     #[test]
@@ -301,6 +315,32 @@ History, newest first
         assert_eq!(serde_json::from_str::<PeerDetail>(&data.text()).unwrap(), detail());
         let missing = finish(show(&api.client(), &arguments("x\u{1b}"), &mut screen).await).unwrap_err();
         assert_eq!((missing.status, missing.message.as_str()), (NO_SUCH_PEER, "no such peer: x\\u{1b}"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn how_much_of_the_time_it_was_there_is_told() {
+        let answer = |window: &str, share, flaps| {
+            let peer = PeerAvailability {
+                peer: "x".to_owned(),
+                name: "x".to_owned(),
+                availability: share,
+                flaps,
+                slices: String::new(),
+            };
+            let (window, time) = (window.to_owned(), "2026-11-23T10:00:00.000Z".to_owned());
+            let view =
+                AvailabilityView { window, since: time.clone(), until: time, slice_seconds: 900, peers: vec![peer] };
+            serde_json::to_string(&view).unwrap()
+        };
+        let api = Api::start(vec![
+            ("GET /v1/availability?window=24h&peer=x", 200, answer("24h", Some(1.0), 0)),
+            ("GET /v1/availability?window=30d&peer=x", 200, answer("30d", Some(0.999_999), 1)),
+            ("GET /v1/availability?window=24h&peer=y", 200, answer("24h", None, 0)),
+        ])
+        .await;
+        let expected = "100 % in 24 hours (went down 0 times), 99.99 % in 30 days (went down 1 time)";
+        assert_eq!(availability(&api.client(), "x").await, expected);
+        assert_eq!(availability(&api.client(), "y").await, "", "nothing known, and a daemon that does not tell");
     }
 
     #[tokio::test(flavor = "current_thread")]

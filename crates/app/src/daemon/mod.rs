@@ -237,6 +237,7 @@ impl Daemon {
         self.refresh().await;
         let heard = self.registry().heard_since_kept();
         heard.into_iter().for_each(|peer| self.store.save_peer(peer));
+        self.store.keep_running();
     }
 
     /// Says goodbye, writes what is not written, and ends.

@@ -12,7 +12,7 @@ use crate::daemon::journal::Journal;
 use crate::daemon::present::Certificates;
 use crate::daemon::rows::{LocalRow, RemoteRow, Shown};
 use crate::daemon::{persist, present};
-use crate::store::{HistoryEntry, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
+use crate::store::{HistoryEntry, PresentPeer, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
 use crate::view::{CertificateState, EventView, PeerState, PeerView, unix_milliseconds};
 
 /// A console showed another certificate than it should.
@@ -64,6 +64,24 @@ impl Registry {
     /// All peers as the API shows them: local ones in the order of their keys, then remote ones.
     pub(crate) fn views(&self) -> Vec<PeerView> {
         self.locals.values().map(present::local).chain(self.remotes.values().map(present::remote)).collect()
+    }
+
+    /// The name of each peer, or of the one with this id, and how it is now.
+    pub(crate) fn present(&self, id: Option<&str>) -> Vec<(String, PresentPeer)> {
+        let local = |row: &LocalRow| {
+            let state = present::state(row.peer.state).as_str().to_owned();
+            let present = PresentPeer { key: row.peer.key.to_string(), state, state_since: row.state_since };
+            (row.peer.name.to_string(), present)
+        };
+        let remote = |row: &RemoteRow| {
+            let StoredRemote { key, name, host, state, state_since, .. } = &row.stored;
+            let present = PresentPeer { key: key.clone(), state: state.clone(), state_since: *state_since };
+            (name.clone().unwrap_or_else(|| host.clone()), present)
+        };
+        match id {
+            Some(id) => self.local(id).map(local).or_else(|| self.remote(id).map(remote)).into_iter().collect(),
+            None => self.locals.values().map(local).chain(self.remotes.values().map(remote)).collect(),
+        }
     }
 
     /// The local peer with this id.
@@ -353,6 +371,7 @@ fn history_entry(now: i64, row: &LocalRow, event: &str, cause: &str) -> HistoryE
         cause: Some(cause.to_owned()),
         address: row.peer.addresses().first().map(IpAddr::to_string),
         certificate: None,
+        planned_until: None,
     }
 }
 
@@ -379,5 +398,6 @@ fn remote_history(stored: &StoredRemote, event: &str, cause: Option<&str>) -> Ke
         cause: cause.map(str::to_owned),
         address: Some(stored.host.clone()),
         certificate: stored.certificate.clone(),
+        planned_until: None,
     }))
 }

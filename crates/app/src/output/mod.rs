@@ -1,5 +1,6 @@
 //! What the command line prints. Every text from outside goes through [`printable()`] before it reaches a terminal.
 
+mod changes;
 mod columns;
 mod csv;
 mod fingerprint;
@@ -13,6 +14,9 @@ mod style;
 mod time;
 mod words;
 
+#[cfg(test)]
+pub(crate) use changes::tests::change;
+pub(crate) use changes::{cause, changes_as_csv, changes_as_json, changes_as_table};
 pub(crate) use columns::{Cell, Table};
 pub(crate) use csv::record as csv_record;
 pub(crate) use fingerprint::fingerprint;

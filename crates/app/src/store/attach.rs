@@ -20,7 +20,8 @@ const NEW_FILE: &str = "kimchi-peers.db.new";
 const SMALLEST_BYTES: u64 = 512;
 
 /// The steps from an empty database to the present schema; the version of a database counts those already taken.
-pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema.sql"), include_str!("trust.sql")];
+pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
+    [include_str!("schema.sql"), include_str!("trust.sql"), include_str!("memory.sql")];
 
 /// A `sqlite3` shell may hold the database for a moment; longer is reported.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -12,11 +12,13 @@
 //! memory and written later; [`StoreStatus::degraded`] says why.
 
 mod attach;
+mod availability;
 mod checksum;
 mod clock;
 mod contents;
 mod epoch_file;
 mod fault;
+mod fold;
 mod history;
 mod lock;
 mod open;
@@ -28,8 +30,12 @@ mod remote_list;
 mod remotes;
 mod remotes_file;
 mod rows;
+mod runs;
 mod settings;
 mod shared;
+mod standing;
+mod strip;
+mod tally;
 mod writer;
 
 #[cfg(test)]
@@ -43,7 +49,10 @@ use tokio::sync::{oneshot, watch};
 
 pub(crate) use fault::StoreError;
 pub(crate) use lock::{LockError, StateDirectory};
-pub(crate) use record::{HistoryEntry, Loaded, RemoteHealth, StoreStatus, StoredPeer, StoredRemote};
+pub(crate) use record::{
+    Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter, Loaded, PresentPeer, RemoteHealth, StoreStatus,
+    StoredPeer, StoredRemote,
+};
 
 use pending::Pending;
 use shared::{Request, Shared};
@@ -141,13 +150,27 @@ impl Store {
         self.ask(|reply| Request::Remove(key.to_owned(), reply)).await
     }
 
-    /// Returns up to `limit` entries of the history, newest first, of the peer with this key or of all; entries not yet
-    /// written are included, at most 10,000 written ones are kept.
+    /// Returns the newest entries of the history that the filter takes, newest first; entries not yet written are included.
+    /// Five weeks are kept, and 20,000 entries at most.
     ///
     /// # Errors
     /// [`StoreError::Failed`] if the table cannot be read, [`StoreError::Busy`], [`StoreError::Closed`].
-    pub(crate) async fn history(&self, peer: Option<String>, limit: u32) -> Result<Vec<HistoryEntry>, StoreError> {
-        self.ask(|reply| Request::History(peer, limit, reply)).await
+    pub(crate) async fn history(&self, filter: HistoryFilter) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.ask(|reply| Request::History(filter, reply)).await
+    }
+
+    /// Tells when the peers of the question were there, in their order. Of times in which no daemon ran here nothing is known.
+    /// Costs a walk over the history: some tenths of a second at most.
+    ///
+    /// # Errors
+    /// As [`Store::history`].
+    pub(crate) async fn availability(&self, question: AvailabilityQuestion) -> Result<Vec<Availability>, StoreError> {
+        self.ask(|reply| Request::Availability(Box::new(question), reply)).await
+    }
+
+    /// Keeps within a minute that this daemon still runs. Never waits for the disk.
+    pub(crate) fn keep_running(&self) {
+        self.inner.shared.update(|pending, now| pending.keep_running(now));
     }
 
     /// Returns the store's condition. Never waits for the disk.

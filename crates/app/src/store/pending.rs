@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
-use super::record::{HistoryEntry, RemoteHealth, StoredPeer};
+use super::record::{HistoryEntry, HistoryFilter, RemoteHealth, StoredPeer};
 
 /// Changes of one burst are gathered for this long before the first commit.
 const GATHER: Duration = Duration::from_millis(200);
@@ -39,12 +39,6 @@ pub(super) struct Batch {
     pub(super) peers: Vec<(String, PeerChange)>,
     pub(super) health: Vec<RemoteHealth>,
     pub(super) history: Vec<HistoryEntry>,
-}
-
-impl Batch {
-    pub(super) fn is_empty(&self) -> bool {
-        self.peers.is_empty() && self.health.is_empty() && self.history.is_empty()
-    }
 }
 
 #[derive(Debug)]
@@ -140,10 +134,14 @@ impl Pending {
         self.trim_history();
     }
 
-    /// The waiting history entries of one peer or of all, newest first.
-    pub(super) fn entries(&self, peer: Option<&str>) -> Vec<HistoryEntry> {
-        let wanted = |entry: &&HistoryEntry| peer.is_none_or(|peer| entry.peer == peer);
-        self.history.iter().rev().filter(wanted).cloned().collect()
+    /// Lets a commit be due within a minute, which keeps that this daemon still runs.
+    pub(super) fn keep_running(&mut self, now: Instant) {
+        self.lazy_since.get_or_insert(now);
+    }
+
+    /// The waiting history entries that the filter takes, newest first.
+    pub(super) fn entries(&self, filter: &HistoryFilter) -> Vec<HistoryEntry> {
+        self.history.iter().rev().filter(|entry| filter.takes(entry)).take(filter.limit as usize).cloned().collect()
     }
 
     /// Numbers the waiting history entries anew, after those that turned out to be in the database.

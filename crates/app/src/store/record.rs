@@ -119,7 +119,7 @@ impl From<StoredRemote> for RemoteHealth {
 }
 
 /// Something that happened to a peer or remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HistoryEntry {
     /// Place in the history, from 1; given by the store, whatever stands here.
     pub(crate) sequence: i64,
@@ -137,6 +137,76 @@ pub(crate) struct HistoryEntry {
     pub(crate) address: Option<String>,
     /// The certificate concerned, SHA-256 in hexadecimal.
     pub(crate) certificate: Option<String>,
+    /// Until when a peer that went had announced to be away.
+    pub(crate) planned_until: Option<i64>,
+}
+
+/// Which entries of the history are wanted: those that fit in everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct HistoryFilter {
+    /// Of the peer or remote with this key.
+    pub(crate) peer: Option<String>,
+    /// Not before.
+    pub(crate) since: Option<i64>,
+    /// Not after.
+    pub(crate) until: Option<i64>,
+    /// So many at most, the newest.
+    pub(crate) limit: u32,
+}
+
+impl HistoryFilter {
+    /// The newest of all.
+    pub(crate) fn newest(limit: u32) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// Whether an entry fits.
+    pub(super) fn takes(&self, entry: &HistoryEntry) -> bool {
+        self.peer.as_ref().is_none_or(|peer| *peer == entry.peer)
+            && self.since.is_none_or(|since| entry.time >= since)
+            && self.until.is_none_or(|until| entry.time <= until)
+    }
+}
+
+/// When peers were there: over which time, in what slices, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AvailabilityQuestion {
+    pub(crate) since: i64,
+    /// Milliseconds of a slice.
+    pub(crate) slice: i64,
+    pub(crate) slices: usize,
+    pub(crate) peers: Vec<PresentPeer>,
+}
+
+impl AvailabilityQuestion {
+    /// Where the last slice ends.
+    pub(crate) fn until(&self) -> i64 {
+        let slices = i64::try_from(self.slices).unwrap_or(i64::MAX);
+        self.since.saturating_add(self.slice.saturating_mul(slices))
+    }
+}
+
+/// A peer or remote as it is now, whatever the history lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PresentPeer {
+    pub(crate) key: String,
+    /// `up`, `suspect`, `down` or `unknown`.
+    pub(crate) state: String,
+    /// When it entered its state.
+    pub(crate) state_since: i64,
+}
+
+/// When one peer was there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Availability {
+    pub(crate) key: String,
+    /// Share of the known time in which it was up, announced absences left out; nothing where nothing is known.
+    pub(crate) share: Option<f64>,
+    /// How often it went down without having announced it.
+    pub(crate) flaps: u32,
+    /// A letter a slice, oldest first: `u` up all the time that is known, `p` partly, `d` down, `l` away as announced, `-` not
+    /// known.
+    pub(crate) slices: String,
 }
 
 /// What the store knew when it was opened.

@@ -26,28 +26,56 @@ pub(super) fn read_rows<T>(
     parameters: impl Params,
     read: fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
 ) -> Rows<T> {
-    let mut rows = Rows::default();
-    rows.failure = collect(&mut rows, connection, query, parameters, read).err();
-    rows
+    let mut good = Vec::new();
+    let Walked { damaged, failure } = walk_rows(connection, query, parameters, read, |value| good.push(value));
+    Rows { good, damaged, failure }
 }
 
-fn collect<T>(
-    rows: &mut Rows<T>,
+/// How the reading of a table ended whose rows were given away one by one.
+#[derive(Debug)]
+pub(super) struct Walked {
+    /// As in [`Rows`].
+    pub(super) damaged: usize,
+    /// As in [`Rows`].
+    pub(super) failure: Option<rusqlite::Error>,
+}
+
+impl Walked {
+    /// The failure as an error.
+    pub(super) fn checked(self) -> rusqlite::Result<()> {
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+/// The same for tables that are too long to be held in memory: gives each row to `each`.
+pub(super) fn walk_rows<T>(
     connection: &Connection,
     query: &str,
     parameters: impl Params,
     read: fn(&Row<'_>) -> rusqlite::Result<Option<T>>,
-) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(query)?;
-    let mut cursor = statement.query(parameters)?;
-    while let Some(row) = cursor.next()? {
-        match read(row) {
-            Ok(Some(value)) => rows.good.push(value),
-            // A wrong type, broken UTF-8 or broken JSON concerns this row alone.
-            Ok(None) | Err(_) => rows.damaged += 1,
+    mut each: impl FnMut(T),
+) -> Walked {
+    let mut damaged = 0;
+    let walk = || -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(query)?;
+        let mut cursor = statement.query(parameters)?;
+        while let Some(row) = cursor.next()? {
+            match read(row) {
+                Ok(Some(value)) => each(value),
+                // A wrong type, broken UTF-8 or broken JSON concerns this row alone.
+                Ok(None) | Err(_) => damaged += 1,
+            }
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    let failure = walk().err();
+    Walked { damaged, failure }
+}
+
+/// Whether a table has a column; a database of an older version that can only be read may lack it.
+pub(super) fn has_column(connection: &Connection, table: &str, column: &str) -> bool {
+    let query = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+    connection.query_row(query, [table, column], |row| row.get::<_, i64>(0)).is_ok_and(|count| count > 0)
 }
 
 /// Reports text that should be JSON and is not as an error of its column.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::fault::StoreError;
 use super::pending::{Batch, Pending};
-use super::record::{HistoryEntry, StoreStatus, StoredRemote};
+use super::record::{Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter, StoreStatus, StoredRemote};
 
 /// Requests that may wait; the REST interface lets far fewer in at a time.
 const MOST_REQUESTS: usize = 256;
@@ -27,8 +27,10 @@ pub(super) enum Request {
     Add(Box<StoredRemote>, Reply<()>),
     /// Remove the remote with this key, durably.
     Remove(String, Reply<bool>),
-    /// Read the newest entries of one peer, or of all.
-    History(Option<String>, u32, Reply<Vec<HistoryEntry>>),
+    /// Read the newest entries.
+    History(HistoryFilter, Reply<Vec<HistoryEntry>>),
+    /// Tell when peers were there.
+    Availability(Box<AvailabilityQuestion>, Reply<Vec<Availability>>),
 }
 
 /// What the writer is to do next.

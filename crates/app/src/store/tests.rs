@@ -1,6 +1,7 @@
 //! Tests of the store as a whole; each file below takes one subject.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -9,6 +10,7 @@ mod columns;
 mod crash;
 mod damage;
 mod disk;
+mod memory;
 mod merging;
 mod power_loss;
 mod recorded_disk;
@@ -55,17 +57,21 @@ fn remote(number: u16) -> StoredRemote {
     }
 }
 
+/// A time that is not long ago: what is old is folded. It ends in two zeros.
+static RECENTLY: LazyLock<i64> = LazyLock::new(|| (clock::unix_milliseconds() - 1_000_000) / 100 * 100);
+
 /// A history entry with a value in every column.
 fn entry(number: i64) -> HistoryEntry {
     HistoryEntry {
         sequence: number,
-        time: 1_700_000_000_000 + number,
+        time: *RECENTLY + number,
         peer: format!("peer-{}", number % 2),
         name: "host".to_owned(),
         event: "down".to_owned(),
         cause: Some("silent".to_owned()),
         address: Some("192.0.2.1".to_owned()),
         certificate: Some("cd".repeat(32)),
+        planned_until: Some(1_700_000_100_000),
     }
 }
 

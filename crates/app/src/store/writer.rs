@@ -16,18 +16,22 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::attach;
+use super::availability;
+use super::clock;
 use super::contents::Contents;
 use super::fault::{Fault, StoreError};
 use super::lock::StateDirectory;
 use super::open::Opened;
 use super::pending::Batch;
-use super::record::{HistoryEntry, Loaded, StoredRemote};
+use super::record::{Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter, Loaded, StoredRemote};
 use super::remote_list::Change;
 use super::remotes::{self, RemoteList};
 use super::remotes_file::{self, Document, Staged};
 use super::settings::{self, Settings};
 use super::shared::{Request, Rhythm, Shared, Work};
-use super::{history, peers};
+use super::standing::Run;
+use super::tally::{DAY_MS, KEPT_DAYS};
+use super::{fold, history, peers, runs};
 
 /// From a failed commit to the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(15);
@@ -44,6 +48,8 @@ pub(super) struct Writer {
     list: RemoteList,
     generation: i64,
     epoch: u64,
+    /// When this daemon began to run, and when that was last written.
+    run: Run,
     /// The database lacks the list and settings above; they are written with the next transaction.
     unsaved: bool,
     /// `remotes.json` lacks the list and epoch above.
@@ -64,6 +70,7 @@ impl Writer {
             list: loaded.remotes.iter().map(|remote| (remote.key.clone(), remote.clone())).collect(),
             generation,
             epoch: loaded.epoch,
+            run: Run::begin(clock::unix_milliseconds()),
             unsaved: unsaved || fault.is_some(),
             file_stale: true,
             retry_at: fault.is_some().then(|| Instant::now() + RETRY_AFTER),
@@ -107,7 +114,8 @@ impl Writer {
         match request {
             Request::Add(remote, reply) => drop(reply.send(self.add(*remote))),
             Request::Remove(key, reply) => drop(reply.send(self.remove(&key))),
-            Request::History(peer, limit, reply) => drop(reply.send(self.history(peer.as_deref(), limit))),
+            Request::History(filter, reply) => drop(reply.send(self.history(&filter))),
+            Request::Availability(question, reply) => drop(reply.send(self.availability(*question))),
         }
     }
 
@@ -175,12 +183,11 @@ impl Writer {
         fault.into_error(self.directory.path())
     }
 
-    fn history(&mut self, peer: Option<&str>, limit: u32) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut entries = self.shared.update(|pending, _| pending.entries(peer));
-        entries.truncate(limit as usize);
-        let rest = limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+    fn history(&mut self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StoreError> {
+        let mut entries = self.shared.update(|pending, _| pending.entries(filter));
+        let limit = filter.limit.saturating_sub(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         let Some(connection) = &self.connection else { return Ok(entries) };
-        let rows = history::load(connection, peer, rest);
+        let rows = history::load(connection, &HistoryFilter { limit, ..filter.clone() });
         if rows.damaged > 0 {
             tracing::warn!(rows = rows.damaged, "damaged rows of the history are left out");
         }
@@ -190,6 +197,17 @@ impl Writer {
         }
         entries.extend(rows.good);
         Ok(entries)
+    }
+
+    fn availability(&mut self, question: AvailabilityQuestion) -> Result<Vec<Availability>, StoreError> {
+        let all = HistoryFilter::newest(u32::MAX);
+        let mut waiting = self.shared.update(|pending, _| pending.entries(&all));
+        waiting.reverse();
+        self.run = self.run.go_on(clock::unix_milliseconds());
+        availability::answer(self.connection.as_ref(), &waiting, question, self.run).map_err(|error| {
+            let directory = self.directory.path();
+            Fault::of_database(&error, directory).into_error(directory)
+        })
     }
 
     fn commit(&mut self, batch: Batch) {
@@ -215,10 +233,19 @@ impl Writer {
         // Also written after a failure: with nothing else to write, only a real write shows that the disk works again.
         let settings = Settings::of(self.epoch, generation, &self.list);
         let write_settings = certificate_changed || self.fault.is_some();
+        self.run = self.run.go_on(clock::unix_milliseconds());
+        let run = self.run;
+        let is_first = self.last_commit.is_none();
+        let newest = batch.history.last().map(|entry| entry.sequence);
         self.transact(&|connection| {
             peers::apply(connection, &batch.peers)?;
             changed.iter().try_for_each(|remote| remotes::save(connection, remote))?;
             history::save(connection, &batch.history)?;
+            runs::save(connection, run)?;
+            if is_first {
+                runs::prune(connection, run.start.saturating_sub(KEPT_DAYS * DAY_MS))?;
+            }
+            fold::fold(connection, newest, run)?;
             if write_settings { settings::replace_all(connection, &settings) } else { Ok(()) }
         })?;
         self.generation = generation;
@@ -341,9 +368,8 @@ impl Writer {
     }
 
     fn finish(&mut self, batch: Batch) {
-        if !batch.is_empty() || self.fault.is_some() || self.unsaved {
-            self.commit(batch);
-        }
+        // Also where nothing waits: until when this daemon ran is known now.
+        self.commit(batch);
         if let Some(connection) = self.connection.take().filter(|_| self.fault.is_none()) {
             // Folds the log into the database; what fails here is done by the next opening.
             let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -21,10 +21,11 @@ fn commands(words: &[&str]) -> Vec<String> {
 fn without_a_daemon_the_exit_status_is_3_with_a_hint() {
     inside(|| {
         let setup = Setup::new("nobody");
-        let lines: [&[&str]; 7] = [
+        let lines: [&[&str]; 8] = [
             &["list"],
             &["list", "-o", "json"],
             &["show", "kvm-1"],
+            &["history"],
             &["status"],
             &["add", "kvm9.invalid"],
             &["remove", "kvm9.invalid"],
@@ -50,7 +51,7 @@ fn the_exit_status_tells_what_went_wrong() {
     inside(|| {
         let daemon = Daemon::start("subject");
         let _peers = [BasePeer::known("kvm-alpha", 2, &daemon), BasePeer::known("kvm-beta", 3, &daemon)];
-        let cases: [(&[&str], i32, &str); 16] = [
+        let cases: [(&[&str], i32, &str); 18] = [
             (&["list"], 0, ""),
             (&["show", "kvm-alpha"], 0, ""),
             (&["show", "kvm-a"], 0, ""),
@@ -62,6 +63,8 @@ fn the_exit_status_tells_what_went_wrong() {
             (&["list", "--json"], 0, ""),
             (&["remove", "kvm-alpha"], 1, "kvm-alpha is there"),
             (&["show", "gamma"], 4, "no such peer"),
+            (&["history", "gamma"], 4, "no such peer"),
+            (&["history", "--since", "yesterday"], 2, "such as 2h"),
             (&["remove", "gamma"], 4, "no such peer"),
             (&["show"], 2, "Usage"),
             (&["list", "--nonsense"], 2, "Usage"),
@@ -106,8 +109,14 @@ fn who_has_read_enough_is_no_failure() {
         let daemon = Daemon::start("subject");
         let _peer = BasePeer::known("kvm-1", 2, &daemon);
         let formats = ["table", "wide", "json", "csv", "urls", "names"].map(|format| vec!["list", "-o", format]);
-        let others =
-            [vec!["show", "kvm-1"], vec!["status"], vec!["watch", "-o", "json"], vec!["config", "show"], vec!["help"]];
+        let others = [
+            vec!["show", "kvm-1"],
+            vec!["history", "-o", "csv"],
+            vec!["status"],
+            vec!["watch", "-o", "json"],
+            vec!["config", "show"],
+            vec!["help"],
+        ];
         let with_daemon =
             formats.into_iter().chain(others).map(|arguments| (daemon.setup.cli_command(&arguments), arguments));
         let without = [vec!["completions", "bash"], vec!["man"]].map(|arguments| {
@@ -145,6 +154,7 @@ fn every_command_explains_itself() {
         "search",
         "list",
         "show",
+        "history",
         "watch",
         "add",
         "remove",
@@ -173,7 +183,7 @@ fn every_command_explains_itself() {
         let short = succeed(&[], &program().args(&words).arg("-h").output().unwrap());
         assert!(short.lines().all(|line| line.chars().count() <= 100), "{words:?}: {short}");
     }
-    for words in [&["run"][..], &["search"], &["list"], &["add"], &[]] {
+    for words in [&["run"][..], &["search"], &["list"], &["history"], &["add"], &[]] {
         let help = succeed(words, &program().args(words).arg("--help").output().unwrap());
         assert!(help.contains("Examples:\n  kimchi-peers "), "{words:?}: {help}");
     }

@@ -122,6 +122,7 @@ fn every_answer_is_as_the_document_says() {
         ask_about_trust(&mut conformance, &daemon);
         ask_about_services(&mut conformance, &daemon);
         ask_the_doctor(&mut conformance, &daemon);
+        ask_about_history(&mut conformance, &daemon);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
@@ -132,6 +133,42 @@ fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
     for (query, status) in [("?peer=nobody", 200), ("?peer=kvm-base", 200), ("?peer=192.0.2.9", 200), ("?per=x", 400)] {
         let request = daemon.http("GET", &format!("/v1/doctor{query}"));
         assert_eq!(conformance.ask("/v1/doctor", "get", &request).status, status, "{query}");
+    }
+}
+
+fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
+    let mut ask = |path: &str, query: &str, status: u16| {
+        let answer = conformance.ask(path, "get", &daemon.http("GET", &format!("{path}{query}")));
+        assert_eq!(answer.status, status, "{path}{query}: {}", answer.text());
+        answer
+    };
+    assert_eq!(ask("/v1/history", "", 200).json()[0]["event"], "removed");
+    assert_eq!(ask("/v1/history", "?peer=nobody", 200).json(), Value::Array(vec![]));
+    assert_eq!(ask("/v1/history", "?until=2020-01-01T00:00:00Z", 200).json(), Value::Array(vec![]));
+    let csv = ask("/v1/history", "?peer=kvm9.invalid:8001&since=2020-01-01T00:00:00Z&limit=1&format=csv", 200).text();
+    assert!(csv.starts_with("time,peer,name,event,cause,address,certificate\r\n"), "{csv}");
+    assert!(csv.ends_with(",kvm9.invalid:8001,nine,removed,removed_by_hand,kvm9.invalid,\r\n"), "{csv}");
+    for wrong in [
+        "?limit=0",
+        "?limit=10001",
+        "?since=yesterday",
+        "?format=xml",
+        "?colour=red",
+        "?since=2020-01-01T00:00:00+01:00",
+    ] {
+        ask("/v1/history", wrong, 400);
+    }
+    for (window, slices, seconds) in [("24h", 96, 900), ("30d", 120, 21_600), ("90d", 90, 86_400)] {
+        let view = ask("/v1/availability", &format!("?window={window}&peer=kvm-base@127.0.0.2"), 200).json();
+        let row = &view["peers"][0];
+        assert_eq!((&view["slice_seconds"], &view["window"]), (&seconds.into(), &window.into()));
+        let letters = row["slices"].as_str().unwrap();
+        assert_eq!((letters.len(), letters.trim_start_matches('-')), (slices, "u"), "{row}");
+        assert_eq!((&row["availability"], &row["flaps"]), (&1.0.into(), &0.into()), "{row}");
+    }
+    assert_eq!(ask("/v1/availability", "?window=24h&peer=nobody", 200).json()["peers"], Value::Array(vec![]));
+    for wrong in ["", "?window=1h", "?window=24h&colour=red"] {
+        ask("/v1/availability", wrong, 400);
     }
 }
 

@@ -39,6 +39,7 @@ mod hooks;
 mod hostile_pages;
 mod hostile_text;
 mod lifecycle;
+mod memory;
 mod peers;
 mod refusals;
 mod reload;

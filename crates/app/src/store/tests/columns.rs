@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 
 use super::*;
 
-const TABLES: [&str; 4] = ["setting", "peer", "remote", "history"];
+const TABLES: [&str; 6] = ["setting", "peer", "remote", "history", "run", "tally"];
 
 /// One row in each table.
 fn database() -> Connection {
@@ -18,16 +18,29 @@ fn database() -> Connection {
     history::save(&connection, &[entry(1)]).unwrap();
     let settings = settings::Settings { epoch: Some(1_700_000_000), ..Default::default() };
     settings::replace_all(&connection, &settings).unwrap();
+    runs::save(&connection, standing::Run { start: 1_700_000_000_000, until: 1_700_000_009_000 }).unwrap();
+    let tally = tally::Tally {
+        day: 19_700,
+        peer: "peer-1".to_owned(),
+        sums: standing::Sums { up: 1, down: 2, planned: 3 },
+        flaps: 4,
+        until: 1_702_080_000_000,
+        standing: standing::Standing::Planned(1_702_090_000_000),
+    };
+    tally::save(&connection, &[((tally.day, tally.peer.clone()), tally)].into()).unwrap();
     connection
 }
 
 /// Whether the row of each table is accepted.
-fn accepted(connection: &Connection) -> [bool; 4] {
+fn accepted(connection: &Connection) -> [bool; 6] {
     [
         settings::load(connection).unwrap().epoch.is_some(),
         peers::load(connection).good.len() == 1,
         remotes::load(connection).good.len() == 1,
-        history::load(connection, None, 10).good.len() == 1,
+        history::load(connection, &HistoryFilter::newest(10)).good.len() == 1,
+        // The present run is always there.
+        runs::load(connection, i64::MIN, standing::Run { start: i64::MAX, until: i64::MAX }).good.len() == 2,
+        tally::newest(connection).0.good.len() == 1,
     ]
 }
 
@@ -66,12 +79,19 @@ fn change(connection: &Connection, table: &str, column: &str, place: usize, diff
 
 #[test]
 fn intact_rows_are_accepted() {
-    assert_eq!(accepted(&database()), [true; 4]);
+    assert_eq!(accepted(&database()), [true; 6]);
 }
 
 #[test]
 fn null_is_not_empty() {
-    for (table, column) in [("peer", "reason"), ("remote", "name"), ("remote", "last_seen"), ("history", "cause")] {
+    for (table, column) in [
+        ("peer", "reason"),
+        ("remote", "name"),
+        ("remote", "last_seen"),
+        ("history", "cause"),
+        ("history", "planned_until"),
+        ("tally", "return_time"),
+    ] {
         let connection = database();
         connection.execute(&format!("UPDATE {table} SET {column} = NULL"), []).unwrap();
         assert!(accepted(&connection).contains(&false), "{table}.{column}");

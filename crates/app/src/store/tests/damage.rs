@@ -102,7 +102,7 @@ async fn damaged_rows_of_peers_are_dropped() {
     let (store, loaded) = open_store(place.path());
     assert_eq!((loaded.peers.len(), loaded.remotes.len(), loaded.degraded), (18, 3, None));
     assert!(loaded.notices[0].starts_with("2 damaged rows of local peers"), "{:?}", loaded.notices);
-    assert_eq!(store.history(None, 10).await.unwrap(), []);
+    assert_eq!(store.history(HistoryFilter::newest(10)).await.unwrap(), []);
     store.close().await;
     let again = reopened(place.path()).await;
     assert_eq!((again.peers.len(), again.notices), (18, vec![]));
@@ -237,7 +237,7 @@ async fn a_newer_schema_is_read_and_never_written() {
     assert!(loaded.degraded.unwrap().starts_with("schema is newer: "));
     store.save_peer(peer(9));
     store.append_history(entry(1));
-    assert_eq!(store.history(None, 9).await.unwrap().len(), 1, "kept in memory");
+    assert_eq!(store.history(HistoryFilter::newest(9)).await.unwrap().len(), 1, "kept in memory");
     assert!(matches!(store.add_remote(remote(9)).await, Err(StoreError::ReadOnly(_))));
     assert!(matches!(store.remove_remote(&remote(1).key).await, Err(StoreError::ReadOnly(_))));
     assert!(store.status().degraded.is_some());

@@ -96,7 +96,7 @@ async fn a_full_disk_at_the_first_start() {
     assert!(loaded.degraded.unwrap().starts_with("disk-full: "));
     store.save_peer(peer(1));
     store.append_history(entry(1));
-    assert_eq!(store.history(None, 5).await.unwrap().len(), 1);
+    assert_eq!(store.history(HistoryFilter::newest(5)).await.unwrap().len(), 1);
     make_space(&path);
     store.add_remote(remote(0)).await.unwrap();
     store.close().await;
@@ -119,7 +119,11 @@ async fn a_read_only_directory() {
     assert!(loaded.degraded.unwrap().starts_with("read-only: "));
     assert!(matches!(store.add_remote(remote(1)).await, Err(StoreError::ReadOnly(_))));
     store.append_history(entry(2));
-    assert_eq!(store.history(None, 5).await.unwrap().len(), 2, "the old entry is readable, the new one in memory");
+    assert_eq!(
+        store.history(HistoryFilter::newest(5)).await.unwrap().len(),
+        2,
+        "the old entry is readable, the new one in memory"
+    );
     remount(&path, "rw");
     store.add_remote(remote(1)).await.unwrap();
     store.close().await;

@@ -29,9 +29,13 @@ async fn everything_comes_back() {
     store.append_history(entry(9));
     let sequences =
         |entries: Vec<HistoryEntry>| entries.iter().map(|entry| (entry.sequence, entry.time % 100)).collect::<Vec<_>>();
-    assert_eq!(sequences(store.history(None, 10).await.unwrap()), [(3, 9), (2, 8), (1, 7)]);
-    assert_eq!(sequences(store.history(Some("peer-1".to_owned()), 1).await.unwrap()), [(3, 9)]);
-    assert_eq!(sequences(store.history(Some("peer-1".to_owned()), 9).await.unwrap()), [(3, 9), (1, 7)]);
+    let filter =
+        |peer: Option<&str>, limit| HistoryFilter { peer: peer.map(str::to_owned), limit, ..HistoryFilter::default() };
+    assert_eq!(sequences(store.history(filter(None, 10)).await.unwrap()), [(3, 9), (2, 8), (1, 7)]);
+    assert_eq!(sequences(store.history(filter(Some("peer-1"), 1)).await.unwrap()), [(3, 9)]);
+    assert_eq!(sequences(store.history(filter(Some("peer-1"), 9)).await.unwrap()), [(3, 9), (1, 7)]);
+    let within = HistoryFilter { since: Some(entry(8).time), until: Some(entry(8).time), ..filter(None, 9) };
+    assert_eq!(sequences(store.history(within).await.unwrap()), [(2, 8)]);
     store.close().await;
 }
 
@@ -136,7 +140,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert!(std::fs::metadata(&path).unwrap().len() > 0);
     assert_eq!(reopened(place.path()).await.degraded, None);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 3);
 }
 
 #[tokio::test]
