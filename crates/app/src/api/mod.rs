@@ -3,11 +3,13 @@
 //! `openapi.json` beside this file is the document of it; a test holds the two together.
 
 pub(crate) mod browser;
+mod entity;
 pub(crate) mod error;
 mod events;
 mod guard;
 mod listener;
 mod metrics;
+mod page;
 pub(crate) mod peers;
 mod places;
 mod server;
@@ -22,7 +24,7 @@ mod watched;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -42,9 +44,10 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 22] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 23] {
     [
-        ("/", &["get"], get(root)),
+        ("/", &["get"], get(page::root)),
+        (page::FILES_PATH, &["get"], get(page::part)),
         ("/peers", &["get"], get(peers::wok)),
         ("/v1/peers", &["get", "post"], get(peers::list).post(peers::add)),
         ("/v1/peers/{id}", &["get", "delete"], get(peers::show).delete(peers::remove)),
@@ -80,17 +83,6 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&daemon), guard::check))
         .with_state(daemon)
-}
-
-/// What somebody sees who comes with a browser.
-async fn root(State(daemon): State<Arc<Daemon>>) -> Response {
-    let name = daemon.settings().name;
-    let text = format!(
-        "kimchi-peers on {name}: the hosts that this one sees on its network.\n\n\
-         /v1/peers       the list\n/v1/events      changes as they happen\n/v1/status      how the daemon is doing\n\
-         /openapi.json   what else there is\n\nOn the command line: kimchi-peers list\n"
-    );
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 async fn openapi() -> Response {
