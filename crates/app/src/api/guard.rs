@@ -6,7 +6,8 @@
 //! | loopback | everybody | token, or a signed-in browser with its proof |
 //! | TLS | token, or a signed-in browser (with its proof to ask the network) | the same, with its proof |
 //!
-//! The status word of `/healthz` and the exchange of a code that signs a browser in are open on all ways. What a browser may do for other sites
+//! The status word of `/healthz`, the files of the page and the exchange of a code that signs a browser in are open on all ways. What a
+//! browser may do for other sites
 //! stands in [`browser`](super::browser).
 
 use std::net::IpAddr;
@@ -23,7 +24,7 @@ use axum::response::{IntoResponse as _, Response};
 use crate::api::BODY_MAX;
 use crate::api::browser::{HEADERS, OwnHosts, judge_content_type, judge_host, judge_site};
 use crate::api::error::ApiError;
-use crate::api::session;
+use crate::api::{page, session};
 use crate::daemon::Daemon;
 
 /// By which way a request came in.
@@ -63,7 +64,7 @@ pub(crate) enum Rights {
 /// What a request wants, as far as rights go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
-    /// To see how the daemon is, or to sign in with a code.
+    /// To see how the daemon is, to get the page, or to sign in with a code.
     Open,
     /// To see.
     Read,
@@ -94,7 +95,8 @@ pub(crate) async fn check(State(daemon): State<Arc<Daemon>>, request: Request, n
     for (name, value) in HEADERS {
         headers.insert(name, value);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // The files of the page say otherwise; they tell nothing of this host.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -119,7 +121,11 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<Rights, ApiError> {
     let way = request.extensions.get::<Way>();
     // Without one, nobody is trusted with anything.
     let door = way.map_or(Door::Tls { local: None }, |way| way.door);
-    let wish = wish(&request.method, request.uri.path());
+    let wish = if is_reading(&request.method) && page::is_wanted(request) {
+        Wish::Open
+    } else {
+        wish(&request.method, request.uri.path())
+    };
     if !is_reading(&request.method) {
         judge_content_type(&request.headers)?;
     }

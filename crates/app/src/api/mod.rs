@@ -5,6 +5,7 @@
 pub(crate) mod browser;
 mod check;
 mod doctor;
+mod entity;
 pub(crate) mod error;
 mod events;
 mod guard;
@@ -12,6 +13,7 @@ mod history;
 mod listener;
 pub(crate) mod matrix;
 mod metrics;
+mod page;
 pub(crate) mod peers;
 mod places;
 mod server;
@@ -26,7 +28,7 @@ mod watched;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
@@ -46,9 +48,10 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 27] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 28] {
     [
-        ("/", &["get"], get(root)),
+        ("/", &["get"], get(page::root)),
+        (page::FILES_PATH, &["get"], get(page::part)),
         ("/peers", &["get"], get(peers::wok)),
         ("/v1/peers", &["get", "post"], get(peers::list).post(peers::add)),
         ("/v1/peers/{id}", &["get", "delete"], get(peers::show).delete(peers::remove)),
@@ -89,17 +92,6 @@ pub(crate) fn router(daemon: Arc<Daemon>) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&daemon), guard::check))
         .with_state(daemon)
-}
-
-/// What somebody sees who comes with a browser.
-async fn root(State(daemon): State<Arc<Daemon>>) -> Response {
-    let name = daemon.settings().name;
-    let text = format!(
-        "kimchi-peers on {name}: the hosts that this one sees on its network.\n\n\
-         /v1/peers       the list\n/v1/events      changes as they happen\n/v1/status      how the daemon is doing\n\
-         /openapi.json   what else there is\n\nOn the command line: kimchi-peers list\n"
-    );
-    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }
 
 async fn openapi() -> Response {

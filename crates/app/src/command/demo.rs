@@ -98,6 +98,7 @@ fn introduce(arguments: &DemoArguments, api: &str, state: &Path) -> io::Result<(
     if arguments.duration.is_none() {
         writeln!(out, "Ctrl-C ends the demo.")?;
     }
+    writeln!(out, "Look at it with a browser: http://{api}/")?;
     writeln!(out, "Ask it from another terminal:\n")?;
     writeln!(out, "  {program} list --api {api}")?;
     writeln!(out, "  {program} add kvm9.example.org --api {api} --state-dir {}", state.display())?;

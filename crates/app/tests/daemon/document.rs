@@ -105,6 +105,12 @@ fn every_answer_is_as_the_document_says() {
         assert_eq!(conformance.ask("/v1/search", "post", &daemon.http("POST", "/v1/search")).status, 202);
         let text = conformance.ask("/", "get", &daemon.http("GET", "/"));
         assert!(text.text().contains("kimchi-peers on subject"));
+        let browser = |path: &str| daemon.http("GET", path).header("Accept", "text/html");
+        assert!(conformance.ask("/", "get", &browser("/")).text().starts_with("<!doctype html>"));
+        for (file, status) in [("main.js", 200), ("style.css", 200), ("icon.svg", 200), ("nothing.js", 404)] {
+            let answer = conformance.ask("/page/{file}", "get", &browser(&format!("/page/{file}")));
+            assert_eq!(answer.status, status, "{file}");
+        }
         let code = |conformance: &mut Conformance| {
             let ask = daemon.authorized("POST", "/v1/session/code");
             conformance.ask("/v1/session/code", "post", &ask).json()["code"].as_str().unwrap().to_owned()
