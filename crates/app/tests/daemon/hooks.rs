@@ -85,3 +85,22 @@ fn a_hook_that_fails_is_told_and_one_that_others_can_change_is_refused() {
         until(LONG, "all is well", || !degraded().contains("20-open"));
     });
 }
+
+#[test]
+fn a_hook_that_hangs_is_ended_with_its_children_and_the_next_one_runs() {
+    inside(|| {
+        let child = PathBuf::from("/run/hosts/child");
+        let (daemon, _) = start(|directory| {
+            put(directory, "10-hangs", "sleep 600 & echo $! >/run/hosts/child; wait");
+            // One that reads nothing, and has nothing of the daemon's own environment.
+            put(directory, "20-next", "exec <&-; env >/run/hosts/next");
+        });
+        let _peer = BasePeer::known("kvm-1", 2, &daemon);
+        until(LONG, "the next one runs", || Path::new("/run/hosts/next").exists());
+        let status = || std::fs::read_to_string(format!("/proc/{}/status", lines(&child)[0])).unwrap_or_default();
+        until(LONG, "the child is gone", || status().is_empty() || status().contains("State:\tZ"));
+        assert!(daemon.log().contains("it took longer than 10 s and was ended"), "{}", daemon.log());
+        let environment = lines(Path::new("/run/hosts/next"));
+        assert!(environment.iter().all(|line| !line.starts_with("CARGO")), "{environment:?}");
+    });
+}
