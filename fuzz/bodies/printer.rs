@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::cli::Output;
 use crate::output::{Surface, peers, printable};
-use crate::view::{CertificateState, Origin, PeerState, PeerView, Reach, Trust};
+use crate::view::{CertificateState, Origin, PeerState, PeerView, PlannedView, Reach, Trust};
 
 const OUTPUTS: [Output; 11] = [
     Output::Table,
@@ -84,5 +84,6 @@ fn peer(texts: &[String]) -> PeerView {
         rtt_ms: Some(0.5),
         facts: [("version".to_owned(), text(1)), (text(2), text(3))].into(),
         certificate_state: CertificateState::Changed,
+        planned: Some(PlannedView { until: text(1), reason: text(0), overdue: false }),
     }
 }

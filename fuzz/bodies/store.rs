@@ -6,7 +6,7 @@ use std::path::Path;
 use kimchi_peers::remote::{Policy, RemoteAddress};
 
 use crate::daemon::{persist, remotes};
-use crate::store::{Loaded, StateDirectory, Store, StoredPeer, StoredRemote};
+use crate::store::{Loaded, PlannedAbsence, StateDirectory, Store, StoredPeer, StoredRemote};
 
 /// Loads `data`, by its first byte as files or as the texts of rows.
 pub(crate) fn run(data: &[u8]) {
@@ -82,6 +82,7 @@ fn rows(directory: &Path, bytes: &[u8]) {
         interface: Some(text(9)),
         trust: text(10),
         holds_name: number % 2 == 1,
+        planned: (number % 3 == 1).then(|| PlannedAbsence { until: number, reason: text(11) }),
     };
     let remote = StoredRemote {
         key: text(0),

@@ -3,6 +3,7 @@
 mod doctor;
 mod export;
 mod history;
+mod leave;
 mod trust;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use doctor::{DoctorArguments, MatrixArguments, MatrixOutput};
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use history::{HistoryArguments, Records};
+pub(crate) use leave::LeaveArguments;
 pub(crate) use trust::{
     CheckArguments, KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments,
     ResetIdentityArguments, TrustArguments,
@@ -156,6 +158,9 @@ pub(crate) enum Command {
     /// Show who hears whom, as far as this host knows
     #[command(after_help = doctor::MATRIX_EXPLANATION)]
     Matrix(MatrixArguments),
+    /// Announce that this host is away for a while, and end its daemon
+    #[command(after_help = leave::EXPLANATION)]
+    Leave(LeaveArguments),
     /// Print a link that signs a browser in, once
     #[command(
         after_help = "The link is good for one minute and for one use. Whoever opens it may do all that you may."

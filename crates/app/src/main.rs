@@ -86,6 +86,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Status(arguments) => command::status::run(arguments, connection).await,
         Command::Doctor(arguments) => command::doctor::run(arguments, connection).await,
         Command::Matrix(arguments) => command::matrix::run(arguments, connection).await,
+        Command::Leave(arguments) => command::leave::run(arguments, connection).await,
         Command::Open => command::open::run(connection).await,
         Command::Demo(arguments) => command::demo::run(arguments).await,
         Command::Config(ConfigCommand::Show(arguments)) => command::config_show::run(arguments, connection),

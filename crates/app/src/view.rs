@@ -44,6 +44,9 @@ pub(crate) struct PeerView {
     pub(crate) rtt_ms: Option<f64>,
     /// What it tells of itself.
     pub(crate) facts: BTreeMap<String, String>,
+    /// The absence that it announced when it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) planned: Option<PlannedView>,
     /// Whether its console shows the certificate that it should.
     #[serde(default)]
     pub(crate) certificate_state: CertificateState,
@@ -70,6 +73,16 @@ impl CertificateState {
             Self::Unknown => "unknown",
         }
     }
+}
+
+/// An announced absence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlannedView {
+    /// When it means to be back.
+    pub(crate) until: String,
+    pub(crate) reason: String,
+    /// Whether it should be back already.
+    pub(crate) overdue: bool,
 }
 
 /// Where a peer is known from.
@@ -454,6 +467,15 @@ pub(crate) struct ServiceView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegisterRequest {
     pub(crate) url: String,
+}
+
+/// The body of `POST /v1/leave`: for how many seconds, and what for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeaveRequest {
+    pub(crate) seconds: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
 }
 
 /// An object that a request must be written as: the derived reading would take an array of its members too.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Command, Instant, Keyring, Matrix, Mode, Node, Peer, PeerKey, Profile};
+use kimchi_peers_proto::{Absence, Command, Instant, Keyring, Matrix, Mode, Node, Peer, PeerKey, Profile};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -175,9 +175,18 @@ impl Discovery {
 
     /// Says goodbye on every link and ends; takes about 100 ms. Every later call answers [`Ended`].
     pub async fn shutdown(&self) {
+        self.end(Command::Quit).await;
+    }
+
+    /// The same, and tells the others when this host means to be back.
+    pub async fn leave(&self, absence: Absence) {
+        self.end(Command::Leave(absence)).await;
+    }
+
+    async fn end(&self, command: Command) {
         // The task drops its end of the channel when it is done.
         let ended = self.requests.closed();
-        let told = self.tell(Request::Command(Command::Quit)).await;
+        let told = self.tell(Request::Command(command)).await;
         if told.is_ok() && tokio::time::timeout(SHUTDOWN_LIMIT, ended).await.is_err() {
             self.task.abort();
         }

@@ -154,7 +154,7 @@ impl Driver {
     }
 
     fn command(&mut self, command: Command) {
-        self.leaving |= matches!(command, Command::Quit);
+        self.leaving |= matches!(command, Command::Quit | Command::Leave(_));
         self.step(Input::Command(command));
     }
 

@@ -74,5 +74,9 @@ pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts, GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId, GroupKey, Hearing, HostName, HostSecret, Identity, Instant, InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName, InvalidMode, Keyring, KeyringError, Kind, KnownPeer, Matrix, MatrixHost, MatrixRow, Mode, Network, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach, Reason, State, Trust,
+    ABSENCE_MAX, Absence, Away, Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts,
+    GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId, GroupKey, Hearing, HostName, HostSecret, Identity, Instant,
+    InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName, InvalidMode, InvalidNote, Keyring, KeyringError,
+    Kind, KnownPeer, Matrix, MatrixHost, MatrixRow, Mode, Network, Note, PORT, Path, Peer, PeerId, PeerKey, Profile,
+    Reach, Reason, State, Trust,
 };

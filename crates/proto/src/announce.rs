@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::absence::Absence;
 use crate::claim::Claims;
 use crate::counters::Drop;
 use crate::digest::Digest;
@@ -36,6 +37,7 @@ pub(crate) struct Detail {
     pub(crate) pull: Option<Box<Pull>>,
     pub(crate) roster: Option<Box<Roster>>,
     pub(crate) claims: Option<Box<Claims>>,
+    pub(crate) absence: Option<Box<Absence>>,
     /// Leaves the group's code out: who asked could not check it.
     pub(crate) outsider: bool,
     /// Leaves the facts out, so that an answer is no longer than its question.
@@ -173,7 +175,12 @@ impl Node {
         } else {
             link.timers.set(Timer::Goodbye, now + GOODBYE_INTERVAL);
         }
-        self.send_group(now, interface, Kind::Quit, Detail { brief: true, ..Detail::default() });
+        self.send_group(
+            now,
+            interface,
+            Kind::Quit,
+            Detail { brief: true, absence: self.absence.clone(), ..Detail::default() },
+        );
     }
 
     /// The next heartbeat comes one interval after the last announcement of any sort, plus or minus a tenth.
@@ -306,14 +313,17 @@ impl Node {
             target: detail.target,
             nonce: detail.nonce,
             echo: detail.echo,
-            previous_address: previous
-                .filter(|_| detail.pull.is_none() && detail.roster.is_none() && detail.claims.is_none()),
+            previous_address: previous.filter(|_| {
+                let is_long = detail.pull.is_some() || detail.roster.is_some() || detail.claims.is_some();
+                !is_long && detail.absence.is_none()
+            }),
             group: self.keyring.primary_id().filter(|_| !detail.outsider),
             digest: detail.digest,
             hears: detail.hears,
             pull: detail.pull,
             roster: detail.roster,
             claims: detail.claims,
+            absence: detail.absence,
             facts: if detail.brief { Facts::default() } else { self.profile.facts.clone() },
             certificate: self.profile.certificate.filter(|_| !detail.brief),
         };

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::absence::Absence;
 use crate::certificate::CertificateHash;
 use crate::error::DecodeError;
 use crate::facts::Facts;
@@ -80,6 +81,8 @@ pub enum Command {
     Mode(Mode),
     /// Say goodbye on every link; [`Event::Left`] follows when that is done.
     Quit,
+    /// The same, and tell with it when this host means to be back.
+    Leave(Absence),
 }
 
 /// What this host tells of itself.

@@ -122,6 +122,7 @@ fn repeats(peer: &Peer, message: &Message, extension: &Extension) -> bool {
         claims,
         facts,
         certificate,
+        absence,
     } = extension;
     let bare = target.is_none()
         && nonce.is_none()
@@ -129,7 +130,8 @@ fn repeats(peer: &Peer, message: &Message, extension: &Extension) -> bool {
         && previous_address.is_none()
         && pull.is_none()
         && roster.is_none()
-        && claims.is_none();
+        && claims.is_none()
+        && absence.is_none();
     let settled = peer.state == State::Up
         && peer.is_proven()
         && peer.conflict.is_none()

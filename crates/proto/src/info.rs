@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::absence::{ABSENCE_MAX, Absence};
 use crate::certificate::CertificateHash;
 use crate::claim::{CLAIMS_MAX, Claim, Claims};
 use crate::digest::Digest;
@@ -18,7 +19,7 @@ use crate::id::PeerId;
 use crate::limits::{IntegerReader, Limits, PortReader, UnknownNames};
 use crate::message::{Extension, INTEGER_MAX, Info, Nonce, TIME_TO_LIVE_MAX};
 use crate::roster::{Entry, HashHalf, Pull, Roster};
-use crate::text::{Fact, HostName};
+use crate::text::{Fact, HostName, Note};
 
 /// Nesting of INFO in the body.
 const INFO_DEPTH: u8 = 2;
@@ -143,6 +144,8 @@ struct Members {
     suspect: Option<Vec<Claim>>,
     dead: Option<Vec<Claim>>,
     heard: Option<Vec<Claim>>,
+    away: Option<u64>,
+    why: Option<Note>,
 }
 
 impl<'de> Visitor<'de> for ExtensionReader<'_> {
@@ -189,6 +192,8 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
                 "suspect" => limits.fill(&mut members.suspect, map.next_value_seed(list(limits))?)?,
                 "dead" => limits.fill(&mut members.dead, map.next_value_seed(list(limits))?)?,
                 "heard" => limits.fill(&mut members.heard, map.next_value_seed(list(limits))?)?,
+                "away" => integer(limits, map, &mut members.away, 1, u64::from(ABSENCE_MAX))?,
+                "why" => text(limits, map, &mut members.why)?,
                 _ => unknown.skip(limits, name, EXTENSION_DEPTH, map)?,
             }
         }
@@ -199,6 +204,7 @@ impl<'de> Visitor<'de> for ExtensionReader<'_> {
 impl Members {
     fn complete(mut self) -> Option<Extension> {
         self.version?;
+        let absence = self.absence()?;
         let hears = self.hears()?;
         let (pull, roster, claims) = (self.pull()?, self.roster()?, self.claims()?);
         Some(Extension {
@@ -224,6 +230,7 @@ impl Members {
             pull,
             roster,
             claims,
+            absence,
         })
     }
 
@@ -278,6 +285,25 @@ impl Members {
             && self.echo.is_none();
         let fits = (1..=CLAIMS_MAX).contains(&claims.count());
         (alone && fits && no_list_is_empty).then(|| Some(Box::new(claims)))
+    }
+
+    /// When the sender means to be back, if it says so; `None` where it is malformed. It stands alone, so that it always fits.
+    fn absence(&mut self) -> Option<Option<Box<Absence>>> {
+        match (self.away, self.why.take()) {
+            (None, None) => Some(None),
+            (Some(seconds), Some(reason)) => {
+                let alone = self.tells_no_facts()
+                    && self.low.is_none()
+                    && self.entries.is_none()
+                    && self.target.is_none()
+                    && self.nonce.is_none()
+                    && self.echo.is_none()
+                    && [&self.suspect, &self.dead, &self.heard].iter().all(|list| list.is_none());
+                let seconds = u32::try_from(seconds).ok()?;
+                alone.then(|| Some(Box::new(Absence { seconds, reason })))
+            }
+            (Some(_), None) | (None, Some(_)) => None,
+        }
     }
 
     fn tells_no_facts(&self) -> bool {

@@ -25,6 +25,7 @@
 //!
 //! The same inputs, times and seed give the same outputs, byte for byte, so a whole network runs in one test.
 
+mod absence;
 mod announce;
 mod answer;
 mod base64;
@@ -82,6 +83,7 @@ mod trust;
 mod verdict;
 mod writing;
 
+pub use absence::{ABSENCE_MAX, Absence, Away};
 pub use certificate::{CertificateHash, InvalidCertificateHash};
 pub use claim::{CLAIMS_MAX, Claim, Claims};
 pub use config::{Config, GROUP_V4, GROUP_V6, PORT};
@@ -105,7 +107,9 @@ pub use receive::UNICAST_TTL;
 pub use roster::{BucketHashes, Entry, Pull, Roster};
 pub use signature::{HostSecret, Trailer};
 pub use table::PeerTable;
-pub use text::{FACT_MAX, Fact, HOST_NAME_MAX, HostName, InvalidFact, InvalidHostName, LABEL_MAX};
+pub use text::{
+    FACT_MAX, Fact, HOST_NAME_MAX, HostName, InvalidFact, InvalidHostName, InvalidNote, LABEL_MAX, NOTE_MAX, Note,
+};
 pub use time::Instant;
 pub use timers::Timer;
 pub use trust::{InvalidMode, Mode, Trust};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::absence::Absence;
 use crate::certificate::CertificateHash;
 use crate::claim::Claims;
 use crate::digest::Digest;
@@ -113,6 +114,8 @@ pub struct Extension {
     pub roster: Option<Box<Roster>>,
     /// `suspect`, `dead`, `heard`: what the sender says of other hosts.
     pub claims: Option<Box<Claims>>,
+    /// `away`, `why`: when the sender, which leaves, means to be back.
+    pub absence: Option<Box<Absence>>,
 }
 
 /// A random number that ties an answer to its question: 64 bits, so that nobody off the link can guess it.
@@ -196,13 +199,18 @@ impl Extension {
             pull: None,
             roster: None,
             claims: None,
+            absence: None,
         }
     }
 
     /// Whether it tells the sender's facts, so that one that is absent is gone.
     pub(crate) fn is_full(&self) -> bool {
         let tells_of_others = self.claims.is_some() || self.roster.is_some();
-        self.echo.is_none() && self.target.is_none() && self.pull.is_none() && !tells_of_others
+        self.echo.is_none()
+            && self.target.is_none()
+            && self.pull.is_none()
+            && !tells_of_others
+            && self.absence.is_none()
     }
 
     fn write(&self, body: &mut String, group: Option<GroupId>, closing: usize) {
@@ -253,6 +261,9 @@ impl Extension {
         }
         if let Some(claims) = &self.claims {
             claims.write(body);
+        }
+        if let Some(absence) = &self.absence {
+            absence.write(body);
         }
         body.push('}');
     }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::absence::Absence;
 use crate::config::Config;
 use crate::counters::{Counters, Drop, Ledger};
 use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
@@ -83,6 +84,8 @@ pub struct Node {
     pub(crate) name_taken: bool,
     /// When a copy of this host was last reported.
     pub(crate) clone_reported: Option<Instant>,
+    /// What the goodbye tells.
+    pub(crate) absence: Option<Box<Absence>>,
     leaving: bool,
     left: bool,
     waiting_until: Option<Instant>,
@@ -110,6 +113,7 @@ impl Node {
             grace_until: Instant::ZERO,
             name_taken: false,
             clone_reported: None,
+            absence: None,
             leaving: false,
             left: false,
             waiting_until: None,
@@ -303,6 +307,10 @@ impl Node {
             Command::Keyring(keyring) => self.change_keyring(now, keyring),
             Command::Mode(mode) => self.change_mode(now, mode),
             Command::Quit => self.start_leaving(now),
+            Command::Leave(absence) => {
+                self.absence = Some(Box::new(absence));
+                self.start_leaving(now);
+            }
         }
     }
 

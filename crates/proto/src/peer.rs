@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::absence::Away;
 use crate::certificate::CertificateHash;
 use crate::digest::Mark;
 use crate::facts::Facts;
@@ -234,6 +235,8 @@ pub struct Peer {
     pub state: State,
     /// Why it is down; `None` in every other state.
     pub reason: Option<Reason>,
+    /// When it means to be back, if it left and said so; `None` in every other state.
+    pub away: Option<Box<Away>>,
     /// Since when it is in this state.
     pub state_since: Instant,
     /// When it was heard last; `None` before it was heard itself in this run.
@@ -307,6 +310,7 @@ impl Peer {
             paths: Few::new(),
             state: State::Unknown,
             reason: None,
+            away: None,
             state_since: now,
             last_heard: None,
             round_trip: None,

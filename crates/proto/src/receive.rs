@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::absence::Away;
 use crate::announce::Detail;
 use crate::counters::Drop;
 use crate::digest::TOLD_NAME_MAX;
@@ -13,7 +14,7 @@ use crate::event::{Cause, Datagram, Event, Lane};
 use crate::learn::Arrival;
 use crate::message::{Extension, Info, Kind, Message};
 use crate::node::Node;
-use crate::peer::{Peer, PeerKey, Reason};
+use crate::peer::{Peer, PeerKey, Reason, State};
 use crate::prove::Proof;
 use crate::time::Instant;
 
@@ -321,6 +322,11 @@ impl Node {
         if believed {
             if let (Some(peer), Some(extension)) = (self.table.get_mut(&key), &info.extension) {
                 peer.goodbye = Some(Box::new((extension.epoch, extension.sequence)));
+                // The other copies of the goodbye say the same, a little later.
+                if let Some(absence) = extension.absence.as_deref().filter(|_| peer.state != State::Down) {
+                    let until = arrival.now + Duration::from_secs(absence.seconds.into());
+                    peer.away = Some(Box::new(Away { until, reason: absence.reason.clone() }));
+                }
             }
             self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));
         } else if info.extension.as_ref().is_none_or(|extension| extension.time_to_live > 0) {

@@ -262,6 +262,9 @@ impl PeerTable {
         peer.state = state;
         peer.reason = reason;
         peer.state_since = now;
+        if state != State::Down {
+            peer.away = None;
+        }
         let after = Traits::of(peer);
         self.count(before, false);
         self.count(after, true);

@@ -20,6 +20,9 @@ pub const LABEL_MAX: usize = 63;
 /// Longest fact in bytes: a version, an architecture, a path prefix.
 pub const FACT_MAX: usize = 64;
 
+/// Longest note in bytes: a few words.
+pub const NOTE_MAX: usize = 100;
+
 /// Why a text is no host name. The text's owner is to blame; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a host name: use labels of letters, digits, - and _ joined by dots, at most 253 characters")]
@@ -29,6 +32,13 @@ pub struct InvalidHostName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not a fact: use 1 to 64 letters, digits and . _ - + ~ /")]
 pub struct InvalidFact;
+
+/// Why a text is no note. The text's owner is to blame; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "not a note: use 1 to 100 letters, digits, blanks and signs of ASCII but \" and \\, no blank at its beginning or end"
+)]
+pub struct InvalidNote;
 
 impl HostName {
     /// The name as text.
@@ -94,9 +104,50 @@ impl fmt::Display for Fact {
     }
 }
 
+/// A few words that an administrator tells others, such as why a host is away: printable ASCII without `"` and `\`. A clone
+/// shares the text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Note(Arc<str>);
+
+impl Note {
+    /// The note as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Note {
+    type Err = InvalidNote;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNote> {
+        let good = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+        if (1..=NOTE_MAX).contains(&text.len()) && text.trim() == text && text.bytes().all(good) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidNote)
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn notes_are_a_few_plain_words() {
+        assert_eq!("new firmware, <2 h>".parse::<Note>().unwrap().as_str(), "new firmware, <2 h>");
+        assert!("x".repeat(100).parse::<Note>().is_ok());
+        for text in ["", " ", " a", "a ", "a\"b", "a\\b", "a\nb", "a\u{1b}[2J", "é", "a\u{7f}"] {
+            assert!(text.parse::<Note>().is_err(), "{text:?}");
+        }
+        assert!("x".repeat(101).parse::<Note>().is_err());
+    }
 
     #[test]
     fn names_are_lowered_and_kept() {

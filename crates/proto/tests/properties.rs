@@ -5,8 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kimchi_peers_proto::{
-    BucketHashes, CertificateHash, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact, FactSet, Facts, GroupKey, Hears, HostSecret, INTEGER_MAX, IdBeginning, Info, Keyring, Kind, Message, Nonce, PeerId, Pull, Roster,
-    TIME_TO_LIVE_MAX,
+    Absence, BucketHashes, CertificateHash, Claim, Claims, DATAGRAM_MAX, Digest, Entry, Extension, FACT_MAX, Fact,
+    FactSet, Facts, GroupKey, Hears, HostSecret, INTEGER_MAX, IdBeginning, Info, Keyring, Kind, Message, Nonce, PeerId,
+    Pull, Roster, TIME_TO_LIVE_MAX,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -60,7 +61,7 @@ fn extension() -> impl Strategy<Value = Extension> {
             ..Extension::new(id, (epoch, sequence), time_to_live)
         },
     );
-    (plain, 0..6_u8, option::of(id()), hashes(), vec(entry(), 0..3), hears()).prop_map(
+    (plain, 0..7_u8, option::of(id()), hashes(), vec(entry(), 0..3), hears()).prop_map(
         |(plain, which, id, hashes, entries, hears)| {
             let alone =
                 Extension { previous_address: None, facts: Facts::default(), certificate: None, ..plain.clone() };
@@ -79,6 +80,12 @@ fn extension() -> impl Strategy<Value = Extension> {
                     Extension { target: None, nonce: None, echo: None, claims, ..alone }
                 }
                 3 => Extension { target: None, nonce: None, echo: None, hears: Some(Box::new(hears)), ..plain },
+                4 => {
+                    let reason = "new firmware, <2 h>".parse().unwrap();
+                    let seconds = 1 + plain.time_to_live * 29;
+                    let absence = Some(Box::new(Absence { seconds, reason }));
+                    Extension { target: None, nonce: None, echo: None, absence, ..alone }
+                }
                 _ => plain,
             }
         },
@@ -217,6 +224,7 @@ fn the_longest_message_fits_a_datagram() {
         pull: None,
         roster: None,
         claims: None,
+        absence: None,
     };
     let label = "a".repeat(63);
     let name = format!("{label}.{label}.{label}.{}", "a".repeat(61)).parse().unwrap();

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers_proto::{Claim, Command, HostName, Instant, Keyring, Kind, KnownPeer};
+use kimchi_peers_proto::{Absence, Claim, Command, HostName, Instant, Keyring, Kind, KnownPeer};
 
 use crate::base::BasePeer;
 use crate::host::{HostIndex, Life, Memory, Program, Role};
@@ -19,6 +19,8 @@ pub enum Fault {
     Boot(HostIndex, Memory),
     /// A host's program says goodbye and ends.
     Quit(HostIndex),
+    /// The same, and it tells when it means to be back.
+    Leave(HostIndex, Absence),
     /// A host is gone from one moment to the next.
     Crash(HostIndex),
     /// A host's program is gone from one moment to the next (SIGKILL), and its kernel says so to whoever asks.
@@ -116,7 +118,8 @@ impl World {
         self.changes += 1;
         match fault {
             Fault::Boot(host, memory) => self.boot(host, memory),
-            Fault::Quit(host) => self.leave(host),
+            Fault::Quit(host) => self.leave(host, Command::Quit),
+            Fault::Leave(host, absence) => self.leave(host, Command::Leave(absence)),
             Fault::Crash(host) => self.stop(host),
             Fault::Kill(host) => self.kill(host),
             Fault::HalfPowerCut => self.cut_power_of_half(),
@@ -190,10 +193,10 @@ impl World {
         self.speak_as_base(index, Kind::Search);
     }
 
-    fn leave(&mut self, index: HostIndex) {
+    fn leave(&mut self, index: HostIndex, command: Command) {
         if let Some(host) = self.hosts.get_mut(index.0).filter(|host| host.life == Life::Running) {
             host.leaving = true;
-            self.feed(index, &Feed::Command(Command::Quit));
+            self.feed(index, &Feed::Command(command));
         }
         if self.speak_as_base(index, Kind::Quit) {
             self.stop(index);

@@ -1,7 +1,7 @@
 //! A host says goodbye.
 
-use kimchi_peers_proto::Kind;
-use kimchi_peers_sim::{Broken, Conditions, Fault, Goal, World, millis, seconds, seed};
+use kimchi_peers_proto::{Absence, Kind};
+use kimchi_peers_sim::{Broken, Conditions, Fault, Goal, Memory, World, millis, seconds, seed};
 
 #[test]
 fn all_know_it_at_once() -> Result<(), Broken> {
@@ -15,6 +15,27 @@ fn all_know_it_at_once() -> Result<(), Broken> {
     assert_eq!(world.tally(all[7]).multicasts_of(Kind::Quit), 3);
     assert_eq!(world.total().downs, 49);
     assert_eq!(world.total().suspects, 0);
+    world.check_at_rest()
+}
+
+#[test]
+fn an_announced_absence_is_known_by_all_and_over_with_the_return() -> Result<(), Broken> {
+    let (mut world, all) = World::lan(*seed(3), 20, Conditions::default());
+    world.boot_all(&all, seconds(1));
+    world.run_for(seconds(30))?;
+    let away = |world: &World| {
+        let nodes = all.iter().filter_map(|host| world.host(*host)?.node());
+        nodes.flat_map(|node| node.table().iter()).filter(|peer| peer.away.is_some()).count()
+    };
+    let absence = Absence { seconds: 600, reason: "firmware".parse().expect("a note") };
+    world.apply(Fault::Leave(all[7], absence));
+    world.reach(Goal::known_by_all(all[7]), millis(1))?;
+    world.run_for(seconds(60))?;
+    assert_eq!(away(&world), 19);
+    world.check_at_rest()?;
+    world.apply(Fault::Boot(all[7], Memory::Warm));
+    world.reach(Goal::everybody(), seconds(5))?;
+    assert_eq!(away(&world), 0);
     world.check_at_rest()
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod events;
 mod guard;
 mod history;
+mod leave;
 mod listener;
 pub(crate) mod matrix;
 mod metrics;
@@ -48,7 +49,7 @@ const OPENAPI: &str = include_str!("openapi.json");
 type Handler = MethodRouter<Arc<Daemon>>;
 
 /// Every path with its methods, as the document names them, and its handlers.
-fn routes() -> [(&'static str, &'static [&'static str], Handler); 28] {
+fn routes() -> [(&'static str, &'static [&'static str], Handler); 29] {
     [
         ("/", &["get"], get(page::root)),
         (page::FILES_PATH, &["get"], get(page::part)),
@@ -65,6 +66,7 @@ fn routes() -> [(&'static str, &'static [&'static str], Handler); 28] {
         ("/v1/services/{url}", &["delete"], delete(services::deregister)),
         ("/v1/history", &["get"], get(history::changes)),
         ("/v1/availability", &["get"], get(history::availability)),
+        ("/v1/leave", &["post"], post(leave::leave)),
         ("/v1/search", &["post"], post(peers::search)),
         ("/v1/self", &["get"], get(status::myself)),
         ("/v1/status", &["get"], get(status::status)),

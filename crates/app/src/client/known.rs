@@ -70,6 +70,7 @@ fn change(old: Option<&PeerView>, new: &PeerView) -> Option<&'static str> {
             peer.reason.clone(),
             peer.reach,
             peer.facts.clone(),
+            peer.planned.clone(),
         )
     };
     (told(old) != told(new)).then_some("changed")

@@ -28,7 +28,8 @@ use crate::cli::{Connection, RunArguments};
 use crate::doctor::Report;
 use crate::settings::{Settings, TOKEN_FILE_VARIABLE};
 use crate::view::{
-    AddRequest, AvailabilityView, ChangeView, CheckView, CodeView, ErrorView, KeysView, MatrixView, PeerAvailability, PeerDetail, PeerView, RegisterRequest, SelfView, ServiceView, StatusView,
+    AddRequest, AvailabilityView, ChangeView, CheckView, CodeView, ErrorView, KeysView, LeaveRequest, MatrixView,
+    PeerAvailability, PeerDetail, PeerView, PlannedView, RegisterRequest, SelfView, ServiceView, StatusView,
 };
 
 pub(crate) use address::ApiAddress;
@@ -175,6 +176,19 @@ impl Client {
     pub(crate) async fn remove(&self, id: &str) -> Result<(), ClientError> {
         let asked = self.change(Question::new(Method::DELETE, &peer_path(id))).await;
         asked.map(drop).map_err(|error| not_found(error, id))
+    }
+
+    /// Has the daemon announce an absence and end.
+    pub(crate) async fn leave(&self, request: &LeaveRequest) -> Result<PlannedView, ClientError> {
+        let body = serde_json::to_vec(request).unwrap_or_default();
+        let question = Question { body: Some(body), ..Question::new(Method::POST, "/v1/leave") };
+        let (address, bytes) = self.change(question).await?;
+        parse(&address, &bytes)
+    }
+
+    /// Whether nobody accepts connections any more.
+    pub(crate) async fn is_gone(&self) -> bool {
+        matches!(self.ask(Question::new(Method::GET, "/healthz")).await, Err(ClientError::Unreachable(_)))
     }
 
     /// A link that signs a browser in.

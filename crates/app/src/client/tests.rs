@@ -37,6 +37,7 @@ pub(crate) fn peer(name: &str, address: &str) -> PeerView {
         rtt_ms: Some(0.42),
         facts: BTreeMap::new(),
         certificate_state: CertificateState::Unknown,
+        planned: None,
     }
 }
 

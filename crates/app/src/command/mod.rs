@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod key;
+pub(crate) mod leave;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod matrix;

@@ -49,7 +49,12 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
     tell_ready(&daemon).await;
     loop {
-        match signals.next().await {
+        let wish = tokio::select! {
+            wish = signals.next() => wish,
+            // What follows takes longer than the answer to who asked for it.
+            () = daemon.asked_to_leave() => Wish::Stop,
+        };
+        match wish {
             Wish::Stop => break,
             Wish::Reload => reload(&daemon, &mut loaded, tls.as_deref()).await,
         }

@@ -88,12 +88,16 @@ async fn is_this_host(client: &Client, given: &str) -> bool {
 fn page(detail: &PeerDetail, availability: &str, surface: Surface, now: SystemTime) -> String {
     let mut page = Page::new(surface);
     let peer = &detail.peer;
-    page.heading(&format!("{}: {}", peer.name, state_words(peer)), state_tone(peer));
+    page.heading(&format!("{}: {}", peer.name, state_words(peer, now)), state_tone(peer));
     if let Some(conflict) = &detail.conflict {
         page.entry("conflict", conflict);
     }
     page.entry("one way", one_way(peer.reach));
     page.entry("last check", detail.failure.as_deref().unwrap_or_default());
+    page.entry(
+        "planned",
+        &peer.planned.as_ref().map(|planned| format!("back by {}", planned.until)).unwrap_or_default(),
+    );
     page.entry("url", &peer.url);
     page.entry("addresses", &peer.addresses.join(", "));
     let http = peer.http_port.map(|port| format!("{port} HTTP, ")).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::cli::{Connection, TextOrJson, WatchArguments};
 use crate::client::{Client, Followed, Follower, Known};
 use crate::failure::{Failure, Stop, finish};
-use crate::output::{Screen, Tone, line, plain, printable, state_tone};
+use crate::output::{Screen, Tone, line, plain, planned_words, printable, state_tone};
 use crate::view::{EventView, PeerView, rfc3339};
 
 /// Columns for a name; a longer one moves what follows.
@@ -103,13 +103,18 @@ fn text_line(event: &EventView, colour: bool) -> String {
         tone.paint(&word, colour),
         printable(&peer.name),
         printable(address),
-        printable(&why(event, peer)),
+        printable(&why(event, peer, SystemTime::now())),
     );
     format!("{}\n", line.trim_end())
 }
 
 /// Why, in the words of the list where the event is about the state that the list shows.
-fn why<'a>(event: &'a EventView, peer: &'a PeerView) -> Cow<'a, str> {
+fn why<'a>(event: &'a EventView, peer: &'a PeerView, now: SystemTime) -> Cow<'a, str> {
+    if let Some(planned) =
+        peer.planned.as_ref().filter(|_| matches!(event.cause.as_deref(), Some("planned" | "overdue")))
+    {
+        return planned_words(planned, now).into();
+    }
     let (reason, cause) = (peer.reason.as_deref(), event.cause.as_deref());
     let why = if event.event == peer.state.as_str() { reason.or(cause) } else { cause.or(reason) };
     plain(why.unwrap_or_default())

@@ -12,11 +12,16 @@ use crate::daemon::{Daemon, Sources};
 /// How often the times of hearing go to the store, where they change without an event: each time costs a row per peer.
 const KEEP_INTERVAL: Duration = Duration::from_secs(900);
 
+/// How often announced absences are looked at that may be over; a look costs some microseconds.
+const OVERDUE_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Runs until discovery ends.
 pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
     let mut times = tokio::time::interval(KEEP_INTERVAL);
     times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     times.reset();
+    let mut overdue = tokio::time::interval(OVERDUE_INTERVAL);
+    overdue.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut keep: Vec<Keep> = Vec::new();
     loop {
         tokio::select! {
@@ -42,6 +47,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
                 keep.extend(daemon.registry().report(&report));
             }
             () = tokio::task::yield_now(), if !keep.is_empty() => daemon.keep(std::mem::take(&mut keep)),
+            _ = overdue.tick() => keep.extend(daemon.registry().tell_overdue()),
             _ = times.tick() => daemon.keep_times().await,
         }
     }

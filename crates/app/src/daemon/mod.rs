@@ -33,10 +33,11 @@ use kimchi_peers::remote::{
     RemoteState,
 };
 use kimchi_peers::{
-    Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, Instant, InvalidHostName,
-    Peer, PeerKey, Profile, StartError,
+    Absence, Config, Discovery, Events, Fact, FactSet, HostKey, HostKeyError, HostName, Identity, Instant,
+    InvalidHostName, Peer, PeerKey, Profile, StartError,
 };
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::daemon::registry::{Keep, Registry};
 use crate::daemon::rows::RemoteRow;
@@ -72,6 +73,8 @@ pub(crate) struct Daemon {
     pub(crate) state_dir: PathBuf,
     /// What loopback addresses are good for: nothing, but in the demo.
     pub(crate) policy: Policy,
+    /// When this host means to be back, once it was asked to leave.
+    leaving: watch::Sender<Option<Absence>>,
     /// Where the API listens, and what of it could not be opened.
     pub(crate) listening: Mutex<Listening>,
     /// One change of the group keys' file at a time.
@@ -176,6 +179,7 @@ impl Daemon {
             started: SystemTime::now(),
             started_at: kimchi_peers::now(),
             policy,
+            leaving: watch::Sender::new(None),
             listening: Mutex::default(),
             key_changes: tokio::sync::Mutex::default(),
             examinations: tokio::sync::Mutex::default(),
@@ -240,10 +244,28 @@ impl Daemon {
         self.store.keep_running();
     }
 
+    /// Has the daemon leave for a while: it says so and ends.
+    pub(crate) fn leave(&self, absence: Absence) {
+        self.leaving.send_replace(Some(absence));
+    }
+
+    /// Waits until the daemon is asked to leave.
+    pub(crate) async fn asked_to_leave(&self) {
+        // The sender is in here, so it is not gone.
+        drop(self.leaving.subscribe().wait_for(Option::is_some).await);
+    }
+
     /// Says goodbye, writes what is not written, and ends.
     pub(crate) async fn stop(&self) {
+        let absence = self.leaving.borrow().clone();
+        let goodbye = async {
+            match absence {
+                Some(absence) => self.discovery.leave(absence).await,
+                None => self.discovery.shutdown().await,
+            }
+        };
         // The goodbye first: its copies take a while, in which there is time for the rest.
-        tokio::join!(biased; self.discovery.shutdown(), self.keep_times(), dns_sd::stop(self));
+        tokio::join!(biased; goodbye, self.keep_times(), dns_sd::stop(self));
         self.store.close().await;
     }
 

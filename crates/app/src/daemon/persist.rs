@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use kimchi_peers::{FactSet, Facts, KnownPeer, Peer, PeerKey, Reason, State, Trust};
+use kimchi_peers::{FactSet, Facts, KnownPeer, Note, Peer, PeerKey, Reason, State, Trust};
 
 use crate::daemon::present;
-use crate::daemon::rows::LocalRow;
-use crate::store::StoredPeer;
+use crate::daemon::rows::{LocalRow, Planned};
+use crate::store::{PlannedAbsence, StoredPeer};
 
 /// What the store keeps as the time of hearing of a peer that was never heard itself.
 const NEVER: i64 = 0;
@@ -40,6 +40,10 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
         interface: None,
         trust: peer.trust.as_str().to_owned(),
         holds_name: peer.holds_name,
+        planned: row
+            .planned
+            .as_deref()
+            .map(|planned| PlannedAbsence { until: planned.until, reason: planned.reason.clone() }),
     }
 }
 
@@ -47,6 +51,14 @@ pub(crate) fn stored(row: &LocalRow) -> StoredPeer {
 fn told(peer: &Peer) -> BTreeMap<String, String> {
     let certificate = peer.certificate.as_deref().map(|hash| (CERTIFICATE.to_owned(), hash.to_string()));
     present::facts(&peer.facts).into_iter().chain(certificate).collect()
+}
+
+/// The announced absence of a kept row; nothing where the text is none that a peer can say.
+pub(crate) fn planned(stored: &StoredPeer, now: i64) -> Option<Box<Planned>> {
+    let PlannedAbsence { until, reason } = stored.planned.as_ref()?;
+    let reason: Note = reason.parse().ok()?;
+    // What was overdue before the start was told before it.
+    Some(Box::new(Planned { until: *until, reason: reason.to_string(), told_overdue: *until <= now }))
 }
 
 /// What the engine is told of a kept peer; `None` where a text is not what it should be, so that nothing from a file

@@ -9,9 +9,9 @@ use kimchi_peers::{
 };
 
 use crate::api::hexadecimal;
-use crate::daemon::rows::{LocalRow, RemoteRow};
+use crate::daemon::rows::{LocalRow, Planned, RemoteRow};
 use crate::view::{
-    CertificateState, Evidence, Origin, PeerState, PeerView, Reach, Trust, from_unix_milliseconds, rfc3339,
+    CertificateState, Evidence, Origin, PeerState, PeerView, PlannedView, Reach, Trust, from_unix_milliseconds, rfc3339,
 };
 
 /// A local peer's view.
@@ -38,6 +38,7 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
         state_since: rfc3339(from_unix_milliseconds(row.state_since)),
         rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
         facts: facts(&peer.facts),
+        planned: row.planned.as_deref().map(planned),
         certificate_state: certificates(row).state,
     }
 }
@@ -76,6 +77,11 @@ pub(crate) fn remote_certificates(row: &RemoteRow) -> Certificates {
     Certificates::new(row.shown.clone(), row.stored.certificate.clone())
 }
 
+fn planned(planned: &Planned) -> PlannedView {
+    let until = from_unix_milliseconds(planned.until);
+    PlannedView { until: rfc3339(until), reason: planned.reason.clone(), overdue: until <= SystemTime::now() }
+}
+
 /// A remote peer's view.
 pub(crate) fn remote(row: &RemoteRow) -> PeerView {
     let stored = &row.stored;
@@ -99,6 +105,7 @@ pub(crate) fn remote(row: &RemoteRow) -> PeerView {
         rtt_ms: stored.round_trip_ms,
         facts: BTreeMap::new(),
         certificate_state: remote_certificates(row).state,
+        planned: None,
     }
 }
 

@@ -5,18 +5,23 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use kimchi_peers::remote::{CheckFailure, RemoteReport, RemoteState};
-use kimchi_peers::{Cause, CertificateHash, Change, Peer, PeerKey, Reach, State, wall_clock};
+use kimchi_peers::{Away, Cause, CertificateHash, Change, Peer, PeerKey, Reach, State, wall_clock};
 
 use crate::api::hexadecimal;
 use crate::daemon::journal::Journal;
 use crate::daemon::present::Certificates;
-use crate::daemon::rows::{LocalRow, RemoteRow, Shown};
+use crate::daemon::rows::{LocalRow, Planned, RemoteRow, Shown};
 use crate::daemon::{persist, present};
 use crate::store::{HistoryEntry, PresentPeer, RemoteHealth as StoredHealth, StoredPeer, StoredRemote};
 use crate::view::{CertificateState, EventView, PeerState, PeerView, unix_milliseconds};
 
 /// A console showed another certificate than it should.
 const CERTIFICATE_CHANGED: &str = "certificate_changed";
+
+/// The cause of a goodbye that announced an absence.
+const PLANNED: &str = "planned";
+/// The cause of the event that an announced absence is over.
+const OVERDUE: &str = "overdue";
 
 /// What the store is to do after a change.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,20 +44,21 @@ pub(crate) struct Registry {
 impl Registry {
     /// The registry of a new run, with what the last one kept.
     pub(crate) fn new(run: u64, locals: Vec<(Peer, StoredPeer)>, remotes: Vec<RemoteRow>) -> Self {
+        let now = unix_milliseconds(SystemTime::now());
         let local = |(peer, stored): (Peer, StoredPeer)| {
             let StoredPeer { first_seen, state_since, .. } = stored;
             let last_seen = persist::last_seen(&stored);
-            (
-                peer.key.clone(),
-                LocalRow {
-                    peer: Box::new(peer),
-                    first_seen,
-                    last_seen,
-                    state_since,
-                    kept_seen: last_seen,
-                    shown: None,
-                },
-            )
+            let planned = persist::planned(&stored, now).filter(|_| peer.state == State::Down);
+            let row = LocalRow {
+                peer: Box::new(peer),
+                first_seen,
+                last_seen,
+                state_since,
+                kept_seen: last_seen,
+                planned,
+                shown: None,
+            };
+            (row.peer.key.clone(), row)
         };
         Self {
             locals: locals.into_iter().map(local).collect(),
@@ -134,9 +140,12 @@ impl Registry {
         let renewed = before
             .and_then(|row| announced(&row.peer))
             .is_some_and(|known| announced(&peer).is_some_and(|announced| announced != known));
-        let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen, shown };
+        let planned = planned(&peer, before);
+        let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen, shown, planned };
         let event = change.as_str();
-        self.announce(event, Some(cause.as_str()), present::local(&row));
+        let is_planned = change == Change::Down && row.planned.is_some();
+        let cause = if is_planned { PLANNED } else { cause.as_str() };
+        self.announce(event, Some(cause), present::local(&row));
         let is_kept = row.peer.is_proven();
         let mut keep = Vec::with_capacity(2);
         if renewed {
@@ -153,6 +162,25 @@ impl Registry {
             keep.extend(is_kept.then(|| Keep::Peer(key.clone())));
             self.locals.insert(key, row);
         }
+        keep
+    }
+
+    /// Tells of the peers whose announced absence is over and that are not back.
+    pub(crate) fn tell_overdue(&mut self) -> Vec<Keep> {
+        let now = unix_milliseconds(SystemTime::now());
+        let mut keep = Vec::new();
+        let mut told = Vec::new();
+        for row in self.locals.values_mut() {
+            let Some(planned) =
+                row.planned.as_deref_mut().filter(|planned| planned.until <= now && !planned.told_overdue)
+            else {
+                continue;
+            };
+            planned.told_overdue = true;
+            told.push(present::local(row));
+            keep.extend(row.peer.is_proven().then(|| history(now, row, Change::Changed.as_str(), OVERDUE)));
+        }
+        told.into_iter().for_each(|view| self.announce(Change::Changed.as_str(), Some(OVERDUE), view));
         keep
     }
 
@@ -357,8 +385,23 @@ fn health(stored: &StoredRemote) -> StoredHealth {
     }
 }
 
-fn history(now: i64, row: &LocalRow, event: &str, cause: Cause) -> Keep {
-    Keep::History(Box::new(history_entry(now, row, event, cause.as_str())))
+/// The announced absence of a peer that is down: as it said it, or as it was known before.
+fn planned(peer: &Peer, before: Option<&LocalRow>) -> Option<Box<Planned>> {
+    if peer.state != State::Down {
+        return None;
+    }
+    let said = |away: &Away| {
+        let until = unix_milliseconds(wall_clock(away.until));
+        Box::new(Planned { until, reason: away.reason.to_string(), told_overdue: false })
+    };
+    match before.filter(|row| row.peer.state == State::Down) {
+        Some(row) => row.planned.clone(),
+        None => peer.away.as_deref().map(said),
+    }
+}
+
+fn history(now: i64, row: &LocalRow, event: &str, cause: &str) -> Keep {
+    Keep::History(Box::new(history_entry(now, row, event, cause)))
 }
 
 fn history_entry(now: i64, row: &LocalRow, event: &str, cause: &str) -> HistoryEntry {
@@ -371,7 +414,7 @@ fn history_entry(now: i64, row: &LocalRow, event: &str, cause: &str) -> HistoryE
         cause: Some(cause.to_owned()),
         address: row.peer.addresses().first().map(IpAddr::to_string),
         certificate: None,
-        planned_until: None,
+        planned_until: row.planned.as_deref().filter(|_| event == Change::Down.as_str()).map(|planned| planned.until),
     }
 }
 

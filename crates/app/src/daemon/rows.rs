@@ -17,6 +17,8 @@ pub(crate) struct LocalRow {
     pub(crate) state_since: i64,
     /// `last_seen` as the store has it.
     pub(crate) kept_seen: Option<i64>,
+    /// When it means to be back, if it left and said so.
+    pub(crate) planned: Option<Box<Planned>>,
     /// What its console showed when somebody asked for it.
     pub(crate) shown: Option<Box<Shown>>,
 }
@@ -26,6 +28,15 @@ pub(crate) struct LocalRow {
 pub(crate) struct Shown {
     pub(crate) certificate: CertificateHash,
     pub(crate) announced: Option<CertificateHash>,
+}
+
+/// An announced absence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planned {
+    pub(crate) until: i64,
+    pub(crate) reason: String,
+    /// Whether it was told that it is overdue.
+    pub(crate) told_overdue: bool,
 }
 
 /// A peer that was added by hand.

@@ -23,11 +23,11 @@ pub(crate) use fingerprint::fingerprint;
 pub(crate) use json::{line, pretty};
 pub(crate) use order::{natural, sorted};
 pub(crate) use page::Page;
-pub(crate) use peers::{is_there, peers, state_tone, state_words};
+pub(crate) use peers::{is_there, peers, planned_words, state_tone, state_words};
 pub(crate) use printable::printable;
 #[cfg(test)]
 pub(crate) use screen::tests::Written;
 pub(crate) use screen::{Screen, Surface};
 pub(crate) use style::Tone;
-pub(crate) use time::ago;
+pub(crate) use time::{ago, until};
 pub(crate) use words::plain;

@@ -7,8 +7,8 @@ use crate::export::{ansible, destinations, hosts, libvirt, prometheus, ssh_confi
 use crate::failure::Stop;
 use crate::output::columns::{Cell, Table};
 use crate::output::style::Tone;
-use crate::output::{Surface, ago, csv, json, plain, printable};
-use crate::view::{CertificateState, Origin, PeerState, PeerView, Reach, Trust};
+use crate::output::{Surface, ago, csv, json, plain, printable, until};
+use crate::view::{CertificateState, Origin, PeerState, PeerView, PlannedView, Reach, Trust};
 
 /// The columns of `wide` and `csv`.
 const WIDE: [&str; 14] = [
@@ -76,9 +76,11 @@ pub(crate) const fn is_there(peer: &PeerView) -> bool {
 }
 
 /// A state with what makes it remarkable.
-pub(crate) fn state_words(peer: &PeerView) -> String {
+pub(crate) fn state_words(peer: &PeerView, now: SystemTime) -> String {
     let mut words = peer.state.as_str().to_owned();
-    if let Some(reason) = peer.reason.as_deref().filter(|_| peer.state != PeerState::Up) {
+    if let Some(planned) = &peer.planned {
+        words.push_str(&format!(", {}", planned_words(planned, now)));
+    } else if let Some(reason) = peer.reason.as_deref().filter(|_| peer.state != PeerState::Up) {
         words.push_str(&format!(", {}", plain(reason)));
     }
     if peer.reach.is_some_and(Reach::is_one_way) {
@@ -93,6 +95,15 @@ pub(crate) fn state_words(peer: &PeerView) -> String {
     words
 }
 
+/// When a peer that is away as announced means to be back.
+pub(crate) fn planned_words(planned: &PlannedView, now: SystemTime) -> String {
+    if planned.overdue {
+        format!("overdue by {}: {}", ago(&planned.until, now), planned.reason)
+    } else {
+        format!("back in {}: {}", until(&planned.until, now), planned.reason)
+    }
+}
+
 /// The tone of a state.
 pub(crate) fn state_tone(peer: &PeerView) -> Tone {
     let doubtful = peer.trust == Trust::Conflict
@@ -102,6 +113,8 @@ pub(crate) fn state_tone(peer: &PeerView) -> Tone {
         PeerState::Up if doubtful => Tone::Doubt,
         PeerState::Suspect => Tone::Doubt,
         PeerState::Up => Tone::Good,
+        // What was announced is nothing to look after.
+        PeerState::Down if peer.planned.as_ref().is_some_and(|planned| !planned.overdue) => Tone::Doubt,
         PeerState::Down => Tone::Bad,
         PeerState::Unknown => Tone::Faint,
     }
@@ -112,7 +125,7 @@ fn narrow(peers: &[PeerView], now: SystemTime) -> Table {
     for peer in peers {
         table.push(vec![
             Cell::new(&peer.name),
-            Cell::toned(&state_words(peer), Some(state_tone(peer))),
+            Cell::toned(&state_words(peer, now), Some(state_tone(peer))),
             Cell::new(peer.addresses.first().map_or("-", String::as_str)),
             Cell::new(&peer.url),
             Cell::new(peer.origin.as_str()),
@@ -247,9 +260,10 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
     fn a_link_that_works_one_way_is_remarkable() {
         let mut deaf = peer("kvm-1", "10.0.0.1");
         deaf.reach = Some(Reach::HearsUsNot);
-        assert_eq!((state_words(&deaf).as_str(), state_tone(&deaf)), ("up, one way", Tone::Doubt));
+        let words = |peer: &PeerView| state_words(peer, SystemTime::UNIX_EPOCH);
+        assert_eq!((words(&deaf).as_str(), state_tone(&deaf)), ("up, one way", Tone::Doubt));
         deaf.reach = Some(Reach::Both);
-        assert_eq!((state_words(&deaf).as_str(), state_tone(&deaf)), ("up", Tone::Good));
+        assert_eq!((words(&deaf).as_str(), state_tone(&deaf)), ("up", Tone::Good));
         let text = shown(Output::Wide, Surface::default());
         assert!(
             text.contains("  unsigned  unknown      both  ") && text.contains("  unsigned  unknown      -     "),
@@ -261,9 +275,26 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
     fn another_certificate_is_remarkable_in_every_table() {
         let mut changed = peer("kvm-1", "10.0.0.1");
         changed.certificate_state = CertificateState::Changed;
-        assert_eq!((state_words(&changed).as_str(), state_tone(&changed)), ("up, another certificate", Tone::Doubt));
+        assert_eq!(
+            (state_words(&changed, SystemTime::UNIX_EPOCH).as_str(), state_tone(&changed)),
+            ("up, another certificate", Tone::Doubt)
+        );
         let text = peers(&[changed], Output::Wide, Surface::default(), SystemTime::UNIX_EPOCH).unwrap();
         assert!(text.contains("  ! changed  "), "{text}");
+    }
+
+    #[test]
+    fn an_announced_absence_is_told_and_overdue_when_it_is() {
+        let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap();
+        let mut away = peer("kvm-1", "10.0.0.1");
+        (away.state, away.reason) = (PeerState::Down, Some("left".to_owned()));
+        let until = "2026-11-23T12:00:00.000Z".to_owned();
+        away.planned = Some(PlannedView { until, reason: "firmware".to_owned(), overdue: false });
+        assert_eq!((state_words(&away, now).as_str(), state_tone(&away)), ("down, back in 2 h: firmware", Tone::Doubt));
+        away.planned.as_mut().unwrap().overdue = true;
+        let later = now + Duration::from_secs(7200 + 300);
+        let told = (state_words(&away, later), state_tone(&away));
+        assert_eq!(told, ("down, overdue by 5 min: firmware".to_owned(), Tone::Bad));
     }
 
     #[test]

@@ -11,6 +11,14 @@ pub(crate) fn ago(time: &str, now: SystemTime) -> String {
     }
 }
 
+/// In how long a time of the API will be, such as `3 min`; the text itself where it is no time.
+pub(crate) fn until(time: &str, now: SystemTime) -> String {
+    match humantime::parse_rfc3339_weak(time) {
+        Ok(time) => span(time.duration_since(now).unwrap_or_default()),
+        Err(_) => time.to_owned(),
+    }
+}
+
 /// A duration in its greatest unit.
 fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();

@@ -20,6 +20,8 @@ pub(crate) fn plain(label: &str) -> Cow<'_, str> {
         "replaced" => "told its identity",
         "expired" => "forgotten by and by",
         "forgotten" | "removed_by_hand" => "removed by hand",
+        "planned" => "away as announced",
+        "overdue" => "not back as announced",
         "added" => "added by hand",
         "name_conflict" => "same name twice",
         "key_conflict" => "another key for its name",

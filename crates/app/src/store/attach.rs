@@ -21,7 +21,7 @@ const SMALLEST_BYTES: u64 = 512;
 
 /// The steps from an empty database to the present schema; the version of a database counts those already taken.
 pub(super) const MIGRATIONS: [&str; SCHEMA_VERSION as usize] =
-    [include_str!("schema.sql"), include_str!("trust.sql"), include_str!("memory.sql")];
+    [include_str!("schema.sql"), include_str!("trust.sql"), include_str!("memory.sql"), include_str!("away.sql")];
 
 /// A `sqlite3` shell may hold the database for a moment; longer is reported.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 const FULL_BELOW_BYTES: u64 = 64 * 1024;
 
 /// The newest version of the schema this program knows.
-pub(super) const SCHEMA_VERSION: i64 = 3;
+pub(super) const SCHEMA_VERSION: i64 = 4;
 
 /// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]

@@ -50,8 +50,8 @@ use tokio::sync::{oneshot, watch};
 pub(crate) use fault::StoreError;
 pub(crate) use lock::{LockError, StateDirectory};
 pub(crate) use record::{
-    Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter, Loaded, PresentPeer, RemoteHealth, StoreStatus,
-    StoredPeer, StoredRemote,
+    Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter, Loaded, PlannedAbsence, PresentPeer, RemoteHealth,
+    StoreStatus, StoredPeer, StoredRemote,
 };
 
 use pending::Pending;

@@ -4,25 +4,22 @@ use rusqlite::{Connection, Row, params};
 
 use super::checksum::Checksum;
 use super::pending::PeerChange;
-use super::record::{StoredPeer, UNSIGNED};
-use super::rows::{Rows, broken_json, read_rows};
+use super::record::{PlannedAbsence, StoredPeer, UNSIGNED};
+use super::rows::{Rows, broken_json, has_column, read_rows};
 
-const SELECT: &str = "SELECT key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, \
-                      first_seen, last_seen, state_since, facts, interface, checksum, trust, holds_name FROM peer ORDER BY key";
+const COLUMNS: &str = "key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, first_seen, \
+                       last_seen, state_since, facts, interface, checksum";
 const INSERT: &str = "INSERT OR REPLACE INTO peer (key, name, identity, epoch, sequence, addresses, http_port, \
                       https_port, state, reason, first_seen, last_seen, state_since, facts, interface, checksum, \
-                      trust, holds_name) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+                      trust, holds_name, planned_until, planned_reason) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
-/// The same of a database of version 1, which may be there to be read only.
-const SELECT_OF_VERSION_1: &str = "SELECT key, name, identity, epoch, sequence, addresses, http_port, https_port, state, reason, first_seen, last_seen, \
-     state_since, facts, interface, checksum, 'unsigned', 0 FROM peer ORDER BY key";
-const HAS_TRUST: &str = "SELECT count(*) FROM pragma_table_info('peer') WHERE name = 'trust'";
-
-/// Reads all peers.
+/// Reads all peers, also of a database of an older version, which may be there to be read only.
 pub(super) fn load(connection: &Connection) -> Rows<StoredPeer> {
-    let is_old = connection.query_row(HAS_TRUST, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 0);
-    read_rows(connection, if is_old { SELECT_OF_VERSION_1 } else { SELECT }, [], read)
+    let or = |column, columns, nothing| if has_column(connection, "peer", column) { columns } else { nothing };
+    let trust = or("trust", "trust, holds_name", "'unsigned', 0");
+    let planned = or("planned_until", "planned_until, planned_reason", "NULL, NULL");
+    read_rows(connection, &format!("SELECT {COLUMNS}, {trust}, {planned} FROM peer ORDER BY key"), [], read)
 }
 
 /// Inserts the peer or replaces its row.
@@ -47,6 +44,8 @@ pub(super) fn save(connection: &Connection, peer: &StoredPeer) -> rusqlite::Resu
         checksum(peer, &addresses),
         peer.trust,
         peer.holds_name,
+        peer.planned.as_ref().map(|planned| planned.until),
+        peer.planned.as_ref().map(|planned| &planned.reason),
     ])?;
     Ok(())
 }
@@ -86,6 +85,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Option<StoredPeer>> {
         interface: row.get(14)?,
         trust: row.get(16)?,
         holds_name: row.get::<_, i64>(17)? == 1,
+        planned: match (row.get(18)?, row.get(19)?) {
+            (Some(until), Some(reason)) => Some(PlannedAbsence { until, reason }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Ok(None),
+        },
     };
     // Any other number reads as one of the two, and would go unnoticed.
     let intact = matches!(row.get::<_, i64>(17)?, 0 | 1) && row.get::<_, String>(15)? == checksum(&peer, &addresses);
@@ -110,8 +114,13 @@ fn checksum(peer: &StoredPeer, addresses: &str) -> String {
         .text(&peer.facts)
         .optional_text(peer.interface.as_deref());
     // So the rows that were written before these columns were there stay good.
-    if peer.trust == UNSIGNED && !peer.holds_name {
-        return of_version_1.finish();
+    let of_version_2 = if peer.trust == UNSIGNED && !peer.holds_name {
+        of_version_1
+    } else {
+        of_version_1.text(&peer.trust).integer(peer.holds_name.into())
+    };
+    match &peer.planned {
+        Some(PlannedAbsence { until, reason }) => of_version_2.text("planned").integer(*until).text(reason).finish(),
+        None => of_version_2.finish(),
     }
-    of_version_1.text(&peer.trust).integer(peer.holds_name.into()).finish()
 }

@@ -267,9 +267,10 @@ impl Pending {
             interface,
             trust,
             holds_name,
+            planned,
         } = peer;
         let who = (name, identity, epoch, addresses, http_port, https_port, facts, interface);
-        self.hashes(("peer", key), (who, state, reason, first_seen, state_since, trust, holds_name))
+        self.hashes(("peer", key), (who, state, reason, first_seen, state_since, trust, holds_name, planned))
     }
 
     fn hashes_of_health(&self, health: &RemoteHealth) -> (u64, u64) {

@@ -39,6 +39,15 @@ pub(crate) struct StoredPeer {
     pub(crate) trust: String,
     /// Whether the name is this row's.
     pub(crate) holds_name: bool,
+    /// When it means to be back, if it left and said so.
+    pub(crate) planned: Option<PlannedAbsence>,
+}
+
+/// An absence that a peer announced.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PlannedAbsence {
+    pub(crate) until: i64,
+    pub(crate) reason: String,
 }
 
 /// The trust of a row that proved nothing.

@@ -36,6 +36,7 @@ fn peer(number: u64) -> StoredPeer {
         interface: Some("br0".to_owned()),
         trust: "pinned".to_owned(),
         holds_name: true,
+        planned: Some(PlannedAbsence { until: 1_700_000_600_000, reason: "firmware".to_owned() }),
     }
 }
 

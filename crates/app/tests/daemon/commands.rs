@@ -183,7 +183,7 @@ fn every_command_explains_itself() {
         let short = succeed(&[], &program().args(&words).arg("-h").output().unwrap());
         assert!(short.lines().all(|line| line.chars().count() <= 100), "{words:?}: {short}");
     }
-    for words in [&["run"][..], &["search"], &["list"], &["history"], &["add"], &[]] {
+    for words in [&["run"][..], &["search"], &["list"], &["history"], &["leave"], &["add"], &[]] {
         let help = succeed(words, &program().args(words).arg("--help").output().unwrap());
         assert!(help.contains("Examples:\n  kimchi-peers "), "{words:?}: {help}");
     }

@@ -129,6 +129,7 @@ fn every_answer_is_as_the_document_says() {
         ask_about_services(&mut conformance, &daemon);
         ask_the_doctor(&mut conformance, &daemon);
         ask_about_history(&mut conformance, &daemon);
+        ask_to_leave(&mut conformance, &daemon);
         // The answer of this one has no end; its events are held against the document elsewhere.
         conformance.asked.insert(("/v1/events".to_owned(), "get".to_owned()));
         assert_eq!(conformance.asked, conformance.operations());
@@ -176,6 +177,25 @@ fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
     for wrong in ["", "?window=1h", "?window=24h&colour=red"] {
         ask("/v1/availability", wrong, 400);
     }
+}
+
+/// The last thing that can be asked.
+fn ask_to_leave(conformance: &mut Conformance, daemon: &Daemon) {
+    let leave = |body: &str| daemon.authorized("POST", "/v1/leave").json_body(body);
+    for wrong in [
+        "{}",
+        r#"{"seconds":0}"#,
+        r#"{"seconds":2592001}"#,
+        r#"{"seconds":60,"reason":""}"#,
+        r#"{"seconds":60,"reason":"a\u001b[2J"}"#,
+        r#"{"seconds":60,"colour":"red"}"#,
+    ] {
+        assert_eq!(conformance.ask("/v1/leave", "post", &leave(wrong)).status, 400, "{wrong}");
+    }
+    let free = daemon.http("POST", "/v1/leave").json_body(r#"{"seconds":60}"#);
+    assert_eq!(conformance.ask("/v1/leave", "post", &free).status, 401);
+    let answer = conformance.ask("/v1/leave", "post", &leave(r#"{"seconds":60,"reason":"firmware"}"#));
+    assert_eq!((answer.status, answer.json()["reason"].as_str()), (202, Some("firmware")));
 }
 
 fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {

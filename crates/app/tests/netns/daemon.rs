@@ -179,6 +179,11 @@ impl<'a> Daemon<'a> {
         self.running.terminate()
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
+        self.running.wait_end(Duration::from_secs(20))
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.running.is_running()
     }

@@ -24,6 +24,7 @@ mod sender;
 mod tools;
 mod wait;
 
+mod absence;
 mod certificates;
 mod discovery;
 mod disk_faults;

@@ -3,7 +3,8 @@
 //! The names begin with the row of the attack table that they belong to (docs/security.md).
 
 use kimchi_peers_proto::{
-    Cause, Claim, Claims, Command, Config, Conflict, Kind, Lane, Message, Mode, PeerKey, State, Trust, UNICAST_TTL,
+    Absence, Cause, Claim, Claims, Command, Config, Conflict, Kind, Lane, Message, Mode, PeerKey, State, Trust,
+    UNICAST_TTL,
 };
 
 use crate::lan::{
@@ -89,6 +90,35 @@ fn a5_a_forged_goodbye_takes_nobody_off() {
     lan.datagram(0, address(2), Lane::Group, 1, &message.seal(&secret(9), &keyring(&[])));
     assert!(is_up(&lan, 0, &sealed_key(2)));
     assert_eq!((lan.dropped(0, "unsigned"), lan.dropped(0, "signature")), (1, 1));
+}
+
+#[test]
+fn a5_nobody_announces_an_absence_for_another_and_a_replay_announces_none() {
+    let mut lan = settled(2, Mode::Mark, &[]);
+    let absence = Absence { seconds: 600, reason: "firmware".parse().unwrap() };
+    let goodbye = |sequence, signer| {
+        let message = with(extended(Kind::Quit, 2, sequence), |extension| {
+            extension.id = secret(2).id();
+            extension.absence = Some(Box::new(absence.clone()));
+        });
+        message.seal(&secret(signer), &keyring(&[]))
+    };
+    lan.datagram(0, address(2), Lane::Group, 1, &goodbye(1000, 9));
+    let row = lan.peer(0, &sealed_key(2));
+    assert!(row.is_live() && row.away.is_none(), "signed by another");
+    // Its own, and the same once more after it came back.
+    lan.command(1, Command::Leave(absence.clone()));
+    assert_eq!(lan.peer(0, &sealed_key(2)).away.as_deref().map(|away| away.until), Some(lan.now + secs(600)));
+    lan.run(secs(20));
+    let recorded = lan.sent_by(1, Kind::Quit)[0].bytes.clone();
+    let back = with(extended(Kind::Notify, 2, 1), |extension| {
+        extension.id = secret(2).id();
+        extension.epoch = 1 << 40;
+    });
+    lan.datagram(0, address(2), Lane::Group, 1, &back.seal(&secret(2), &keyring(&[])));
+    lan.datagram(0, address(2), Lane::Group, 1, &recorded);
+    let row = lan.peer(0, &sealed_key(2));
+    assert!(row.is_live() && row.away.is_none(), "a recorded goodbye of an earlier run");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Goodbyes, true and forged.
 
-use kimchi_peers_proto::{Cause, Change, Command, Config, Event, Kind, Lane, Message, Reason, State};
+use kimchi_peers_proto::{Absence, Cause, Change, Command, Config, Event, Kind, Lane, Message, Reason, State};
 
 use crate::lan::{ETH0, Lan, address, base, extended, interface, key, millis, secs, with};
 
@@ -44,6 +44,62 @@ fn nothing_is_said_after_the_goodbye() {
     assert!(lan.sent_by(0, Kind::Notify).is_empty() && lan.sent_by(0, Kind::Search).is_empty());
     assert_eq!(lan.hosts[0].events.iter().filter(|(_, event)| *event == Event::Left).count(), 1);
     assert_eq!(lan.state(1, 1), Some(State::Down));
+}
+
+#[test]
+fn an_absence_is_announced_with_the_goodbye_and_ends_with_the_return() {
+    let mut lan = Lan::settled(2);
+    lan.run(secs(5));
+    let start = lan.now;
+    lan.command(0, Command::Leave(firmware()));
+    lan.run(secs(60));
+    let goodbyes = lan.sent_by(0, Kind::Quit);
+    assert_eq!(goodbyes.len(), 3);
+    assert!(
+        goodbyes
+            .iter()
+            .all(|sent| sent.message.info.extension.as_ref().unwrap().absence.as_deref() == Some(&firmware()))
+    );
+    assert_eq!(lan.changes(1, &key(1)).last(), Some(&(start, Change::Down, Cause::Heard(Kind::Quit))));
+    let row = lan.peer(1, &key(1));
+    let away = row.away.as_deref().unwrap();
+    assert_eq!((away.until, away.reason.as_str()), (start + secs(7200), "firmware"), "the first copy counts");
+    assert_eq!((row.state, row.reason), (State::Down, Some(Reason::Left)));
+    // It starts again.
+    lan.group(1, 1, &with(extended(Kind::Search, 1, 1), |extension| extension.epoch = 1 << 40));
+    assert_eq!((lan.state(1, 1), lan.peer(1, &key(1)).away.as_deref()), (Some(State::Up), None));
+}
+
+#[test]
+fn only_a_believed_goodbye_of_who_was_there_announces_an_absence() {
+    let mut lan = Lan::settled(1);
+    let says =
+        |kind, sequence| with(extended(kind, 9, sequence), |extension| extension.absence = Some(Box::new(firmware())));
+    lan.group(0, 9, &says(Kind::Notify, 5));
+    assert_eq!((lan.state(0, 9), lan.peer(0, &key(9)).away.as_deref()), (Some(State::Up), None), "it is no goodbye");
+    // An old one, one of another run, one from another address, one of a peer that is not there.
+    lan.group(0, 9, &says(Kind::Quit, 4));
+    lan.group(0, 9, &with(says(Kind::Quit, 6), |extension| extension.epoch = 4));
+    lan.group(
+        0,
+        8,
+        &Message {
+            info: kimchi_peers_proto::Info { address: address(8), ..says(Kind::Quit, 6).info },
+            ..says(Kind::Quit, 6)
+        },
+    );
+    assert_eq!((lan.state(0, 9), lan.peer(0, &key(9)).away.as_deref()), (Some(State::Up), None));
+    lan.group(0, 9, &extended(Kind::Quit, 9, 7));
+    lan.group(0, 9, &says(Kind::Quit, 8));
+    assert_eq!(
+        (lan.state(0, 9), lan.peer(0, &key(9)).away.as_deref()),
+        (Some(State::Down), None),
+        "it had left already"
+    );
+}
+
+fn firmware() -> Absence {
+    Absence { seconds: 7200, reason: "firmware".parse().unwrap() }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use kimchi_peers_proto::{Cause, Change, Event, Instant, Kind, Peer, PeerKey, Rea
 
 use super::Step;
 use super::ring::Words;
+use crate::wire::Packet;
 use crate::world::Feed;
 
 /// The states told so far, when rows came up by hearsay, and what was said of whom is missed.
@@ -19,6 +20,9 @@ pub(super) fn check(step: &Step<'_>, (told, told_up, words): Told<'_>, event: &E
     let before = told.get(&peer.key).copied();
     if *change == Change::Up && *cause == Cause::Told {
         told_up.insert(peer.key.clone(), step.now);
+    }
+    if peer.away.is_some() && peer.state != State::Down {
+        return Err(format!("{} is away and {}", peer.name, peer.state.as_str()));
     }
     let since = told_up.get(&peer.key).copied();
     let fits = match change {
@@ -76,11 +80,18 @@ fn is_silent(step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
     peer.last_heard.max(told).is_some_and(|since| step.now.since(since) >= peer.time_to_live)
 }
 
+/// A row is away as announced exactly where the goodbye says so.
+fn is_away_as_said(packet: &Packet, peer: &Peer) -> bool {
+    let extension = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref());
+    let said = extension.and_then(|extension| extension.absence.as_deref()).map(|absence| &absence.reason);
+    peer.away.as_deref().map(|away| &away.reason) == said
+}
+
 fn has_died(step: &Step<'_>, cause: Cause, (peer, told): (&Peer, Option<Instant>), words: &Words) -> bool {
     match cause {
         Cause::Heard(Kind::Quit) => {
-            let heard = matches!(step.feed, Feed::Packet(_, packet) if packet.kind() == Some(Kind::Quit));
-            heard && peer.reason == Some(Reason::Left)
+            let Feed::Packet(_, packet) = step.feed else { return false };
+            packet.kind() == Some(Kind::Quit) && peer.reason == Some(Reason::Left) && is_away_as_said(packet, peer)
         }
         Cause::NoAnswer => {
             let silent = is_silent(step, peer, told) || words.may_pronounce(step, peer, told);

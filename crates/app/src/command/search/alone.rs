@@ -79,6 +79,7 @@ fn view(peer: Peer) -> PeerView {
         state_since: since,
         kept_seen: None,
         shown: None,
+        planned: None,
     })
 }
 

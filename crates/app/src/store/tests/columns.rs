@@ -86,6 +86,8 @@ fn intact_rows_are_accepted() {
 fn null_is_not_empty() {
     for (table, column) in [
         ("peer", "reason"),
+        ("peer", "planned_until"),
+        ("peer", "planned_reason"),
         ("remote", "name"),
         ("remote", "last_seen"),
         ("history", "cause"),

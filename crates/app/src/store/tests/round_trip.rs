@@ -12,7 +12,8 @@ async fn everything_comes_back() {
     assert_eq!(first, Loaded { epoch: first.epoch, ..Loaded::default() }, "the first start tells nothing");
     store.save_peer(peer(1));
     store.save_peer(peer(2));
-    let bare = StoredPeer { identity: None, reason: None, interface: None, addresses: vec![], ..peer(3) };
+    let bare =
+        StoredPeer { identity: None, reason: None, interface: None, addresses: vec![], planned: None, ..peer(3) };
     store.save_peer(bare.clone());
     store.forget_peer(&peer(2).key);
     let plain = StoredRemote { name: None, last_seen: None, round_trip_ms: None, certificate: None, ..remote(2) };
@@ -140,7 +141,7 @@ async fn an_older_schema_is_brought_up_to_date() {
     assert!(std::fs::metadata(&path).unwrap().len() > 0);
     assert_eq!(reopened(place.path()).await.degraded, None);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 3);
+    assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 4);
 }
 
 #[tokio::test]
