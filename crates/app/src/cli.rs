@@ -128,7 +128,10 @@ pub(crate) enum Command {
     /// List what happened to the peers, newest first
     #[command(after_help = history::EXAMPLES)]
     History(HistoryArguments),
-    /// Print who comes and goes until Ctrl-C
+    /// Show who comes and goes, live: a screen of its own on a terminal, a line for each change elsewhere
+    #[command(
+        after_help = "Examples:\n  kimchi-peers watch              q quits, ? tells the other keys\n  kimchi-peers watch | cat        a line for each change\n  kimchi-peers watch -o json      an object for each change"
+    )]
     Watch(WatchArguments),
     /// Keep a host of another network, for good
     #[command(

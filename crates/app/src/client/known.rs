@@ -45,6 +45,11 @@ impl Known {
         events
     }
 
+    /// The peers, in the order of their ids.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = &PeerView> {
+        self.0.values()
+    }
+
     /// How many are up.
     pub(crate) fn up(&self) -> usize {
         self.0.values().filter(|peer| peer.state == PeerState::Up).count()

@@ -31,6 +31,12 @@ async fn show(client: &Client, arguments: &ShowArguments, screen: &mut Screen) -
     screen.data(&text)
 }
 
+/// The page about a peer without colours, as wide as its texts are.
+pub(super) async fn plain_page(client: &Client, detail: &PeerDetail) -> String {
+    let availability = availability(client, &detail.peer.id).await;
+    page(detail, &availability, Surface::default(), SystemTime::now())
+}
+
 /// How much of the time the peer was there, in words; nothing where the daemon cannot tell.
 async fn availability(client: &Client, id: &str) -> String {
     let mut parts = Vec::new();

@@ -1,6 +1,11 @@
-//! `watch`: who comes and goes, until Ctrl-C.
+//! `watch`: who comes and goes, until Ctrl-C: a live view on a terminal, a line for each change elsewhere.
+
+mod draw;
+mod live;
+mod view;
 
 use std::borrow::Cow;
+use std::io::IsTerminal as _;
 use std::time::SystemTime;
 
 use crate::cli::{Connection, TextOrJson, WatchArguments};
@@ -14,10 +19,15 @@ const NAME_WIDTH: usize = 20;
 /// Columns for an address: those of IPv4.
 const ADDRESS_WIDTH: usize = 15;
 
-/// Prints events until Ctrl-C.
+/// Shows or prints events until Ctrl-C.
 pub(crate) async fn run(arguments: &WatchArguments, connection: &Connection) -> Result<(), Failure> {
     let client = Client::find(connection)?;
     let mut screen = Screen::of_process();
+    let surface = screen.surface;
+    // Keys come from stdin.
+    if surface.is_terminal && std::io::stdin().is_terminal() && arguments.output.format() == TextOrJson::Text {
+        return finish(live::run(client, surface.colour).await);
+    }
     let watched = async {
         let mut watch = Watch::begin(client, arguments.output.format(), &mut screen).await?;
         loop {

@@ -26,6 +26,8 @@ pub(crate) use page::Page;
 pub(crate) use peers::{is_there, peers, planned_words, state_tone, state_words};
 pub(crate) use printable::printable;
 #[cfg(test)]
+pub(crate) use printable::tests::is_dangerous;
+#[cfg(test)]
 pub(crate) use screen::tests::Written;
 pub(crate) use screen::{Screen, Surface};
 pub(crate) use style::Tone;
