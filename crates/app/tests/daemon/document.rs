@@ -111,20 +111,7 @@ fn every_answer_is_as_the_document_says() {
             let answer = conformance.ask("/page/{file}", "get", &browser(&format!("/page/{file}")));
             assert_eq!(answer.status, status, "{file}");
         }
-        let code = |conformance: &mut Conformance| {
-            let ask = daemon.authorized("POST", "/v1/session/code");
-            conformance.ask("/v1/session/code", "post", &ask).json()["code"].as_str().unwrap().to_owned()
-        };
-        let exchange = |code: &str| daemon.http("POST", "/v1/session").json_body(&format!("{{\"code\":\"{code}\"}}"));
-        let first = code(&mut conformance);
-        assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 201);
-        assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 403);
-        assert_eq!(conformance.ask("/v1/session", "delete", &daemon.http("DELETE", "/v1/session")).status, 204);
-        let link = |code: &str| daemon.http("GET", &format!("/sign-in?code={code}"));
-        let second = code(&mut conformance);
-        assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 303);
-        assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 403);
-        assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
+        ask_to_sign_in(&mut conformance, &daemon);
         ask_about_trust(&mut conformance, &daemon);
         ask_about_services(&mut conformance, &daemon);
         ask_the_doctor(&mut conformance, &daemon);
@@ -141,6 +128,23 @@ fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
         let request = daemon.http("GET", &format!("/v1/doctor{query}"));
         assert_eq!(conformance.ask("/v1/doctor", "get", &request).status, status, "{query}");
     }
+}
+
+fn ask_to_sign_in(conformance: &mut Conformance, daemon: &Daemon) {
+    let code = |conformance: &mut Conformance| {
+        let ask = daemon.authorized("POST", "/v1/session/code");
+        conformance.ask("/v1/session/code", "post", &ask).json()["code"].as_str().unwrap().to_owned()
+    };
+    let exchange = |code: &str| daemon.http("POST", "/v1/session").json_body(&format!("{{\"code\":\"{code}\"}}"));
+    let first = code(conformance);
+    assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 201);
+    assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 403);
+    assert_eq!(conformance.ask("/v1/session", "delete", &daemon.http("DELETE", "/v1/session")).status, 204);
+    let link = |code: &str| daemon.http("GET", &format!("/sign-in?code={code}"));
+    let second = code(conformance);
+    assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 303);
+    assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 403);
+    assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
 }
 
 fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
