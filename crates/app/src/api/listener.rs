@@ -1,4 +1,4 @@
-//! Opening listeners: TCP on the loopback, TCP with TLS anywhere, and a Unix socket.
+//! Opening listeners: TCP on the loopback, TCP with TLS anywhere, and a Unix socket; or taking over open ones.
 
 use std::io;
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
+use crate::api::inherited::Inherited;
 use crate::api::places::Guest;
 use crate::api::tls::Tls;
 use crate::settings::ApiAddress;
@@ -24,7 +25,13 @@ const OTHERS_WRITE: u32 = 0o002;
 pub(crate) enum Listener {
     Loopback(TcpListener),
     Tls(TcpListener, Arc<Tls>),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, SocketFile),
+}
+
+/// The path of a Unix socket; removed with the listener if it was made for it.
+pub(crate) struct SocketFile {
+    pub(crate) path: PathBuf,
+    made_here: bool,
 }
 
 impl Listener {
@@ -36,31 +43,47 @@ impl Listener {
         match self {
             Self::Loopback(listener) => tcp(listener),
             Self::Tls(listener, _) => format!("https://{}", tcp(listener)),
-            Self::Unix(_, path) => format!("unix:{}", path.display()),
+            Self::Unix(_, file) => format!("unix:{}", file.path.display()),
         }
     }
 }
 
-impl Drop for Listener {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
+        if self.made_here {
             // The next start would replace it anyway.
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Takes over a listener that the service manager has opened; what other hosts can reach is served with `tls`.
+pub(crate) fn adopt(inherited: Inherited, tls: Option<&Arc<Tls>>) -> io::Result<Listener> {
+    let address = inherited.address();
+    match inherited {
+        Inherited::Tcp(listener, _) => {
+            listener.set_nonblocking(true)?;
+            tcp(TcpListener::from_std(listener)?, &address, tls)
+        }
+        Inherited::Unix(listener, path) => {
+            listener.set_nonblocking(true)?;
+            Ok(Listener::Unix(UnixListener::from_std(listener)?, SocketFile { path, made_here: false }))
+        }
+    }
+}
+
+fn tcp(listener: TcpListener, address: &ApiAddress, tls: Option<&Arc<Tls>>) -> io::Result<Listener> {
+    match (address.exposed(), tls) {
+        (None, _) => Ok(Listener::Loopback(listener)),
+        (Some(_), Some(tls)) => Ok(Listener::Tls(listener, Arc::clone(tls))),
+        (Some(_), None) => Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no certificate for it")),
     }
 }
 
 /// Opens one listener. `group` may use the Unix socket beside its owner; what other hosts can reach is served with `tls`.
 pub(crate) async fn open(address: &ApiAddress, group: Option<&str>, tls: Option<&Arc<Tls>>) -> io::Result<Listener> {
     let path = match address {
-        ApiAddress::Tcp(socket) => {
-            let listener = TcpListener::bind(socket).await?;
-            return match (address.exposed(), tls) {
-                (None, _) => Ok(Listener::Loopback(listener)),
-                (Some(_), Some(tls)) => Ok(Listener::Tls(listener, Arc::clone(tls))),
-                (Some(_), None) => Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no certificate for it")),
-            };
-        }
+        ApiAddress::Tcp(socket) => return tcp(TcpListener::bind(socket).await?, address, tls),
         ApiAddress::Unix(path) => path,
     };
     remove_stale(path).await?;
@@ -77,7 +100,7 @@ pub(crate) async fn open(address: &ApiAddress, group: Option<&str>, tls: Option<
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     let listener = UnixListener::from_std(std::os::unix::net::UnixListener::from(std::os::fd::OwnedFd::from(socket)))?;
-    Ok(Listener::Unix(listener, path.clone()))
+    Ok(Listener::Unix(listener, SocketFile { path: path.clone(), made_here: true }))
 }
 
 /// Takes away a socket that a daemon left behind when it was killed, but not one that somebody still answers on.

@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod events;
 mod guard;
 mod history;
+mod inherited;
 mod leave;
 mod listener;
 pub(crate) mod matrix;
@@ -37,7 +38,8 @@ use axum::routing::{MethodRouter, delete, get, post};
 use crate::api::error::ApiError;
 use crate::daemon::Daemon;
 
-pub(crate) use listener::{Listener, open};
+pub(crate) use inherited::Inherited;
+pub(crate) use listener::{Listener, adopt, open};
 pub(crate) use server::serve;
 pub(crate) use tls::{Tls, hexadecimal};
 

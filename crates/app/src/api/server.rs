@@ -50,9 +50,9 @@ async fn accept(listener: Listener, router: Router, places: Arc<Places>) {
                 let place = places.enter(Guest::Tls);
                 spawn(stream, Some(tls.acceptor()), way(door), router.clone(), place);
             }),
-            Listener::Unix(listener, path) => listener.accept().await.and_then(|(stream, _)| {
+            Listener::Unix(listener, file) => listener.accept().await.and_then(|(stream, _)| {
                 let credentials = stream.peer_cred()?;
-                let door = Door::Unix { may_change: listener::may_change(path, &credentials) };
+                let door = Door::Unix { may_change: listener::may_change(&file.path, &credentials) };
                 let place = places.enter(listener::guest(&credentials));
                 spawn(stream, None, way(door), router.clone(), place);
                 Ok(())

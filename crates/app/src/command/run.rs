@@ -1,5 +1,7 @@
 //! `run`: the daemon in the foreground.
 
+mod listen;
+
 use std::io::{self, Write as _};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{self, Listener, Tls};
+use crate::api::{self, Inherited, Tls};
 use crate::cli::{Connection, RunArguments};
 use crate::daemon::follow::Follower;
 use crate::daemon::journal::{Next, Told};
@@ -16,7 +18,7 @@ use crate::dns_sd;
 use crate::failure::Failure;
 use crate::hook;
 use crate::logging;
-use crate::settings::{ApiAddress, Loaded, Settings};
+use crate::settings::{Loaded, Settings};
 use crate::view::EventView;
 
 /// What the daemon may take to end: longer than goodbye and last write, shorter than an administrator's patience.
@@ -29,12 +31,15 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    let inherited = Inherited::take().map_err(|error| {
+        Failure::new(error.to_string()).with_hint("give kimchi-peers.socket nothing but ListenStream= lines")
+    })?;
     // Before anything takes long, so that no signal ends the daemon without a goodbye.
     let mut signals = Signals::new()?;
     let (daemon, sources) = Daemon::start(loaded.settings.clone(), Placement::default()).await?;
     let daemon = Arc::new(daemon);
-    let tls = certificate(&daemon, &loaded.settings)?;
-    let listeners = open_api(&daemon, &loaded.settings, tls.as_ref()).await?;
+    let tls = listen::certificate(&daemon, &loaded.settings)?;
+    let listeners = listen::open(&daemon, &loaded.settings, tls.as_ref(), inherited).await?;
     let start = daemon.registry().journal.end();
     if arguments.events {
         let ready = EventView { event: "ready".to_owned(), time: daemon::present::now(), cause: None, peer: None };
@@ -48,6 +53,7 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
     tokio::spawn(daemon::console::run(Arc::clone(&daemon)));
     tokio::spawn(api::serve(listeners, api::router(Arc::clone(&daemon))));
     tell_ready(&daemon).await;
+    tokio::spawn(daemon::watchdog::run(Arc::clone(&daemon)));
     loop {
         let wish = tokio::select! {
             wish = signals.next() => wish,
@@ -76,40 +82,6 @@ pub(crate) async fn run(arguments: &RunArguments, connection: &Connection) -> Re
         () = signals.stop_again() => {}
     }
     Ok(())
-}
-
-/// The certificate for what other hosts can reach, if there is to be one.
-fn certificate(daemon: &Daemon, settings: &Settings) -> Result<Option<Arc<Tls>>, Failure> {
-    let own = kimchi_peers::own_addresses().unwrap_or_default();
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
-    let names = names.chain(own.iter().map(ToString::to_string)).collect();
-    let tls = Tls::load(settings, &daemon.state_dir, names).map_err(|error| Failure::new(error.to_string()))?;
-    if let Some(tls) = &tls {
-        tracing::info!("the API's certificate has the SHA-256 fingerprint {}", tls.fingerprint());
-    }
-    Ok(tls.map(Arc::new))
-}
-
-/// Opens what the settings name. One that was asked for and cannot be opened is an error; of the defaults one is enough.
-async fn open_api(daemon: &Daemon, settings: &Settings, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, Failure> {
-    let group = settings.api_group.as_deref();
-    let mut listeners = Vec::new();
-    for address in &settings.api {
-        let listener = api::open(address, group, tls).await.map_err(|error| {
-            Failure::new(format!("cannot open the API on {address}: {error}"))
-                .with_hint("choose another address with --api, or see who holds it with: ss -lntp")
-        })?;
-        listeners.push(listener);
-    }
-    if let Some(path) = &settings.api_optional_socket {
-        let address = ApiAddress::Unix(path.clone());
-        match api::open(&address, group, None).await {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => tracing::debug!(%address, %error, "going without the optional socket"),
-        }
-    }
-    daemon.listening().addresses = listeners.iter().map(Listener::address).collect();
-    Ok(listeners)
 }
 
 async fn tell_ready(daemon: &Daemon) {
@@ -151,7 +123,9 @@ fn print_line(told: &Told) {
 
 /// Takes over the changed settings, all or none.
 async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
-    notify(&[NotifyState::Reloading]);
+    // Newer service managers want the time with it.
+    let since = NotifyState::monotonic_usec_now().ok();
+    notify(&[NotifyState::Reloading].into_iter().chain(since).collect::<Vec<_>>());
     match tls.map(|tls| tls.reload().map(|()| tls.fingerprint())) {
         Some(Ok(fingerprint)) => {
             tracing::info!("the API's certificate was read again; its fingerprint is {fingerprint}")

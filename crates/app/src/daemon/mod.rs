@@ -20,6 +20,7 @@ pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod token;
 pub(crate) mod trust;
+pub(crate) mod watchdog;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -173,6 +173,14 @@ impl Store {
         self.inner.shared.update(|pending, now| pending.keep_running(now));
     }
 
+    /// Returns when the writer thread has got to this request: when it hangs in no system call.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Closed`].
+    pub(crate) async fn answer(&self) -> Result<(), StoreError> {
+        self.ask(Request::Answer).await
+    }
+
     /// Returns the store's condition. Never waits for the disk.
     pub(crate) fn status(&self) -> StoreStatus {
         self.inner.shared.status()

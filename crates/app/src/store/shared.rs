@@ -31,6 +31,8 @@ pub(super) enum Request {
     History(HistoryFilter, Reply<Vec<HistoryEntry>>),
     /// Tell when peers were there.
     Availability(Box<AvailabilityQuestion>, Reply<Vec<Availability>>),
+    /// Only answer.
+    Answer(Reply<()>),
 }
 
 /// What the writer is to do next.

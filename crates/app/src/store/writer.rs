@@ -116,6 +116,7 @@ impl Writer {
             Request::Remove(key, reply) => drop(reply.send(self.remove(&key))),
             Request::History(filter, reply) => drop(reply.send(self.history(&filter))),
             Request::Availability(question, reply) => drop(reply.send(self.availability(*question))),
+            Request::Answer(reply) => drop(reply.send(Ok(()))),
         }
     }
 

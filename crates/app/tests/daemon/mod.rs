@@ -48,8 +48,10 @@ mod reload;
 mod remotes;
 mod requests_forged;
 mod search;
+mod service_manager;
 mod slptool;
 mod sockets;
+mod system_calls;
 mod tls;
 
 use inside::inside;

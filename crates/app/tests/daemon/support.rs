@@ -85,7 +85,7 @@ impl Setup {
     }
 
     /// The command that starts it; with a name of its own unless a configuration file is to give one.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = program();
         command.arg("run").args(&self.options).arg("--state-dir").arg(&self.state);
         if !self.options.iter().any(|option| option == "--config") {
@@ -149,7 +149,7 @@ pub(crate) fn program() -> Command {
     for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("KIMCHI_PEERS_")) {
         command.env_remove(variable);
     }
-    for variable in ["NOTIFY_SOCKET", "STATE_DIRECTORY", "NO_COLOR"] {
+    for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "STATE_DIRECTORY", "NO_COLOR"] {
         command.env_remove(variable);
     }
     command.env("HOME", "/run/hosts");
