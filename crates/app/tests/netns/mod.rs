@@ -30,6 +30,7 @@ mod discovery;
 mod disk_faults;
 mod dns_sd;
 mod doctor;
+mod firewall;
 mod guests;
 mod harness;
 mod hostile;
