@@ -191,7 +191,7 @@ pub(crate) enum Command {
     },
     /// Print a man page, or write all of them into a directory
     Man {
-        /// Writes one page per command into this directory
+        /// Writes all pages into this directory: one per command, kimchi-peers.7 and kimchi-peers.toml.5
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
         #[command(flatten)]

@@ -15,9 +15,20 @@ pub(crate) fn run(shell: Shell, unused: &NoConnection) -> Result<(), Failure> {
 }
 
 fn script(shell: Shell) -> Vec<u8> {
+    let mut command = Cli::command();
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "kimchi-peers", &mut script);
-    script
+    clap_complete::generate(shell, &mut command, "kimchi-peers", &mut script);
+    if shell != Shell::Bash {
+        return script;
+    }
+    let names = std::iter::once(command.get_name()).chain(command.get_subcommands().map(clap::Command::get_name));
+    names.fold(String::from_utf8_lossy(&script).into_owned(), |script, name| mended(&script, name)).into_bytes()
+}
+
+/// The script for bash of clap_complete 4.6 writes a hyphen in a name in two ways, where a command is recognised and where its
+/// options are, so that no command of a program with a hyphen in its name had any.
+fn mended(script: &str, name: &str) -> String {
+    script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }
 
 #[cfg(test)]

@@ -171,12 +171,12 @@ impl Key {
     }
 
     /// The environment variable.
-    pub(super) const fn variable(self) -> &'static str {
+    pub(crate) const fn variable(self) -> &'static str {
         self.row().variable
     }
 
     /// The option of `run`; `None` if there is none.
-    pub(super) const fn flag(self) -> Option<&'static str> {
+    pub(crate) const fn flag(self) -> Option<&'static str> {
         self.row().flag
     }
 
@@ -199,12 +199,12 @@ impl Key {
     }
 
     /// What the value, or each item of a list, must be; goes after "must be".
-    pub(super) const fn allowed(self) -> &'static str {
+    pub(crate) const fn allowed(self) -> &'static str {
         self.row().allowed
     }
 
     /// The key with this name in the file.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|key| key.name() == name)
     }
 }
