@@ -147,23 +147,6 @@ fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
     }
 }
 
-fn ask_to_sign_in(conformance: &mut Conformance, daemon: &Daemon) {
-    let code = |conformance: &mut Conformance| {
-        let ask = daemon.authorized("POST", "/v1/session/code");
-        conformance.ask("/v1/session/code", "post", &ask).json()["code"].as_str().unwrap().to_owned()
-    };
-    let exchange = |code: &str| daemon.http("POST", "/v1/session").json_body(&format!("{{\"code\":\"{code}\"}}"));
-    let first = code(conformance);
-    assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 201);
-    assert_eq!(conformance.ask("/v1/session", "post", &exchange(&first)).status, 403);
-    assert_eq!(conformance.ask("/v1/session", "delete", &daemon.http("DELETE", "/v1/session")).status, 204);
-    let link = |code: &str| daemon.http("GET", &format!("/sign-in?code={code}"));
-    let second = code(conformance);
-    assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 303);
-    assert_eq!(conformance.ask("/sign-in", "get", &link(&second)).status, 403);
-    assert_eq!(conformance.ask("/sign-in", "get", &daemon.http("GET", "/sign-in")).status, 400);
-}
-
 fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
     let mut ask = |path: &str, query: &str, status: u16| {
         let answer = conformance.ask(path, "get", &daemon.http("GET", &format!("{path}{query}")));
