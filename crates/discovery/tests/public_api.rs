@@ -38,7 +38,7 @@ fn the_public_interface_is_the_one_that_was_agreed_on() {
     }
     let agreed = std::fs::read_to_string(&golden).unwrap();
     let (new, old): (Vec<&str>, Vec<&str>) = (surface.lines().collect(), agreed.lines().collect());
-    let first = new.iter().zip(&old).position(|(new, old)| new != old).unwrap_or(new.len().min(old.len()));
+    let first = new.iter().zip(&old).position(|(new, old)| new != old).unwrap_or_else(|| new.len().min(old.len()));
     assert!(
         new == old,
         "line {}: the interface has {:?}, public-api.txt has {:?}; if that is meant: UPDATE_PUBLIC_API=1",
