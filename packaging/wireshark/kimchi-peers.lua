@@ -36,7 +36,8 @@ local EXTENSION = {
     { "dig", "Digest" }, { "version", "Version of the program" }, { "root", "Path of the console" }, { "arch", "Architecture" },
     { "hyp", "Hypervisor" }, { "lo", "Buckets 0 to 31" }, { "hi", "Buckets 32 to 63" }, { "from", "From" }, { "pad", "Padding" },
     { "same", "Same buckets" }, { "roster", "Entry" }, { "next", "Next" }, { "suspect", "Suspected" }, { "dead", "Declared dead" },
-    { "heard", "Heard" },
+    { "heard", "Heard" }, { "hears", "Hears" }, { "cert", "Certificate of the console" }, { "away", "Seconds of absence" },
+    { "why", "Reason of absence" },
 }
 local extension_fields = {}
 for _, member in ipairs(EXTENSION) do
@@ -331,7 +332,7 @@ local function text_of(value)
     return value.text
 end
 
-local NUMBERS = { v = true, epoch = true, seq = true, ttl = true }
+local NUMBERS = { v = true, epoch = true, seq = true, ttl = true, away = true }
 local LISTS = { pad = true, roster = true, suspect = true, dead = true, heard = true }
 
 local function check_extension(value)

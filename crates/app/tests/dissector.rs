@@ -65,7 +65,7 @@ fn bytes_of(members: &BTreeMap<&str, &str>) -> Vec<u8> {
     }
     let body = members["body"].as_bytes();
     let length = u32::try_from(body.len()).unwrap();
-    let (head, tail) = members["frame"].split_once(' ').unwrap();
+    let (head, tail) = members.get("frame").unwrap_or(&"big lf").split_once(' ').unwrap();
     let head = match head {
         "big" => length.to_be_bytes().to_vec(),
         "little" => length.to_le_bytes().to_vec(),

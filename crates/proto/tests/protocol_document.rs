@@ -54,7 +54,7 @@ fn the_examples_are_what_the_codec_writes_and_reads() {
             other => panic!("{other} is no block that this test knows"),
         }
     }
-    assert_eq!((canonical.len(), dumps, accepted), (5, 2, 1));
+    assert_eq!((canonical.len(), dumps, accepted), (6, 2, 1));
 }
 
 #[test]

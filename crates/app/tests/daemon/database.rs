@@ -31,7 +31,9 @@ impl Database {
                 let index = columns.iter().position(|other| other == column).unwrap();
                 row[index] = Value::Text((*text).to_owned());
             }
-            let checksum = checksum(table, &row);
+            // An entry that tells of no announced return has its last column outside of its checksum, as before there was that column.
+            let without = usize::from(table == "history" && row.last() == Some(&Value::Null));
+            let checksum = checksum(table, &row[..row.len() - without]);
             row.push(Value::Text(checksum));
             self.0.execute(&insert, params_from_iter(row)).unwrap();
         }
@@ -49,13 +51,14 @@ impl Database {
             "http_port" | "https_port" => Value::Integer(8001),
             "epoch" | "sequence" | "holds_name" => Value::Integer(0),
             "first_seen" | "last_seen" | "state_since" => Value::Integer(1_795_415_329_000),
-            "identity" => Value::Null,
+            "identity" | "planned_until" | "planned_reason" => Value::Null,
             _ => own(text),
         };
         let columns = self.columns("peer");
         let mut row: Vec<Value> = columns.iter().map(of_column).collect();
-        // What an unsigned row has in its last two columns is no part of its checksum, as before there were these columns.
-        row.push(own(&checksum("peer", &row[..row.len() - 2])));
+        // What an unsigned row that announced no absence has in its last four columns is no part of its checksum, as before there
+        // were these columns.
+        row.push(own(&checksum("peer", &row[..row.len() - 4])));
         let places: Vec<String> = (1..=row.len()).map(|number| format!("?{number}")).collect();
         let insert = format!("INSERT INTO peer ({}, checksum) VALUES ({})", columns.join(", "), places.join(", "));
         self.0.execute(&insert, params_from_iter(row)).unwrap();

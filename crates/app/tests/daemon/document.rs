@@ -206,6 +206,8 @@ fn ask_about_trust(conformance: &mut Conformance, daemon: &Daemon) {
     for (id, status) in [("kvm-base@127.0.0.2", 409), ("nobody", 404)] {
         let request = daemon.authorized("POST", &format!("/v1/peers/{id}/trust"));
         assert_eq!(conformance.ask("/v1/peers/{id}/trust", "post", &request).status, status, "{id}");
+        let request = daemon.authorized("POST", &format!("/v1/peers/{id}/check"));
+        assert_eq!(conformance.ask("/v1/peers/{id}/check", "post", &request).status, status, "{id}");
     }
     assert_eq!(
         conformance.ask("/v1/keys", "get", &daemon.http("GET", "/v1/keys")).json()["keys"],

@@ -37,6 +37,8 @@ fn what_happened_is_told_over_a_restart() {
         assert!(daemon.say(&["show", "kvm-2"]).contains("\n  availability   "));
         let csv = daemon.say(&["history", "-o", "csv", "--limit", "1"]);
         assert!(csv.lines().nth(1).unwrap().contains(",kvm-2@127.0.0.2,kvm-2,down,quit,127.0.0.2,"), "{csv}");
+        // What it found out by itself is written within a second or so.
+        until(LONG, "all is written", || daemon.json("/v1/status")["store"]["pending"] == 0);
         drop(daemon);
         // Killed, and started again: it remembers.
         let daemon = Setup::new("subject").start();

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::console::plug;
 use super::inside;
-use super::support::{Daemon, LONG};
+use super::support::{Daemon, LONG, Setup};
 use super::wait::until;
 
 /// Addresses that are refused as they are typed, in all the ways in which they can be written.
@@ -121,6 +121,11 @@ fn resolve(names: &[(&str, &str)]) {
     }
 }
 
+/// A daemon that does not look at port 8001 of its own host for the certificate of its console.
+fn with_its_console_elsewhere() -> Daemon {
+    Setup::new("subject").options(&["--https-port", "8443"]).start()
+}
+
 #[test]
 fn a15_names_that_lead_to_forbidden_addresses_are_not_connected_to() {
     inside(|| {
@@ -129,7 +134,7 @@ fn a15_names_that_lead_to_forbidden_addresses_are_not_connected_to() {
         let listeners: Vec<TcpListener> = ["127.0.0.1:8001", "127.66.0.1:8001", "[::1]:8001"]
             .map(|address| TcpListener::bind(address).unwrap())
             .into();
-        let daemon = Daemon::start("subject");
+        let daemon = with_its_console_elsewhere();
         for (name, _) in NAMES {
             daemon.add(name);
         }
@@ -155,7 +160,7 @@ fn a15_of_a_name_with_good_and_bad_addresses_only_the_good_one_is_tried() {
         resolve(&[("two.example", "127.0.0.1"), ("two.example", "10.5.0.1"), ("two.example", "::1")]);
         let bad = ["127.0.0.1:8001", "[::1]:8001"].map(|address| TcpListener::bind(address).unwrap());
         let good = TcpListener::bind("10.5.0.1:8001").unwrap();
-        let daemon = Daemon::start("subject");
+        let daemon = with_its_console_elsewhere();
         daemon.add("two.example");
         assert!(good.accept().is_ok());
         for listener in bad {

@@ -47,6 +47,8 @@ TEXTS.forEach((text, number) => {
 test("from an API that checks nothing", async (context) => {
   context.after(endAll);
   await daemon(HOSTS[0], "kvm-1", { state: "/run/hosts/hostile-0" });
+  // What the daemon finds out by itself would be told to the page beside what the played API tells.
+  await until("the first check", async () => (await ask("")).every((peer) => peer.state !== "unknown"));
   const [good] = await ask("");
   const members = (text) => ({ id: text, name: text, addresses: [text], url: text, reason: text, state: text, trust: text, reach: text, facts: { version: text, [text]: text }, state_since: text, last_seen: text, first_seen: text });
   const urls = ["javascript:alert(1)", "https://evil.example:8001/", "https://user@192.0.2.1:8001/", "http://192.0.2.1:8001/", "https://192.0.2.1:9/", "//192.0.2.1:8001", "data:text/html,x"];
