@@ -6,9 +6,8 @@
 //! | loopback | everybody | token, or a signed-in browser with its proof |
 //! | TLS | token, or a signed-in browser (with its proof to ask the network) | the same, with its proof |
 //!
-//! The status word of `/healthz`, the files of the page and the exchange of a code that signs a browser in are open on all ways. What a
-//! browser may do for other sites
-//! stands in [`browser`](super::browser).
+//! The status word of `/healthz`, the files of the page and the exchange of a code that signs a browser in are open on all
+//! ways. What a browser may do for other sites stands in [`browser`](super::browser).
 
 use std::net::IpAddr;
 use std::sync::Arc;
