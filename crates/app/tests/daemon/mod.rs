@@ -23,6 +23,7 @@ mod console;
 mod database;
 mod http;
 mod schema;
+mod skipped;
 mod stream;
 mod support;
 mod tools;

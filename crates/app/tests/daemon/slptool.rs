@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::inside;
 use super::process::Running;
+use super::skipped::show_not_tested;
 use super::support::{API, BasePeer, Daemon, LONG, PROGRAM, Setup, code, errors};
 use super::wait::until;
 
@@ -111,7 +112,7 @@ fn wok_lists_its_peers_as_restated() {
 fn wok_lists_its_peers_by_its_own_model() {
     let Ok(checkout) = std::env::var("WOK_CHECKOUT") else {
         // No failure of the gate either: Wok is fetched by whoever wants to test against it.
-        let _ = std::fs::write("/dev/stderr", "\n!!! not tested: set WOK_CHECKOUT to a checkout of Wok\n");
+        show_not_tested("Wok by its own model: set WOK_CHECKOUT to a checkout of Wok");
         return;
     };
     inside(move || wok_lists_its_peers(&checkout));

@@ -20,6 +20,8 @@ mod lan;
 mod namespace;
 mod process;
 mod sender;
+#[path = "../daemon/skipped.rs"]
+mod skipped;
 #[path = "../daemon/tools.rs"]
 mod tools;
 mod wait;

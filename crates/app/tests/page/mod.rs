@@ -34,6 +34,9 @@ mod namespace;
 #[path = "../netns/process.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
 mod process;
+#[path = "../daemon/skipped.rs"]
+#[allow(dead_code, reason = "shared with the tests of the daemon, which use more of it")]
+mod skipped;
 #[path = "../netns/wait.rs"]
 #[allow(dead_code, reason = "shared with the tests of the network, which use more of it")]
 mod wait;
@@ -49,6 +52,7 @@ use host::Host;
 use hostile_texts::HOSTILE;
 use inside::{can_run_here, inside_within};
 use lan::Lan;
+use skipped::not_tested;
 use wait::seconds;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kimchi-peers");
@@ -104,12 +108,7 @@ fn with_browser<Body: FnOnce()>(body: Body) {
     }
     match missing() {
         None => inside_within(LIMIT, body),
-        Some(missing) => {
-            let line = format!("the page was not tested: {missing}");
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{line}");
-            // libtest hides what a passing test prints; bytes written to the file itself are shown.
-            let _ = std::fs::write("/dev/stderr", format!("\n!!! {line}\n"));
-        }
+        Some(missing) => not_tested(&format!("the page: {missing}")),
     }
 }
 

@@ -99,8 +99,7 @@ fn record(place: &Path) -> Option<Vec<Step>> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    assert!(std::env::var("CI").is_err(), "strace: {why}");
-    println!("skipped: strace: {why}");
+    skipped::not_tested(&format!("power failures: strace: {why}"));
     None
 }
 
