@@ -16,14 +16,16 @@ const SLACK_ENTRIES: i64 = 2_000;
 /// How long an entry is kept as it is: a little longer than the window of 30 days.
 const KEPT_MS: i64 = 35 * DAY_MS;
 
-/// Folds what is too old, or too much with the entry of this sequence as the newest. Costs a look at the oldest entry if nothing
-/// is.
-pub(super) fn fold(connection: &Connection, newest: Option<i64>, present: Run) -> rusqlite::Result<()> {
+/// Folds what is too old, if the wall clock can be believed in that (`by_age`), or too much with the entry of this sequence as the
+/// newest. Costs a look at the oldest entry if nothing is.
+pub(super) fn fold(connection: &Connection, newest: Option<i64>, present: Run, by_age: bool) -> rusqlite::Result<()> {
     let now = present.until;
+    let keep_since = if by_age { now.saturating_sub(KEPT_MS) } else { i64::MIN };
+    let oldest_day = if by_age { day_of(now).saturating_sub(KEPT_DAYS) } else { 0 };
     let Some((oldest, oldest_time)) = history::oldest(connection)? else { return Ok(()) };
     let first_kept = newest.map_or(i64::MIN, |newest| newest.saturating_sub(MOST_ENTRIES));
     let too_many = oldest.saturating_add(SLACK_ENTRIES) <= first_kept;
-    let too_old = oldest_time < now.saturating_sub(KEPT_MS + DAY_MS);
+    let too_old = oldest_time < keep_since.saturating_sub(DAY_MS);
     if !too_many && !too_old {
         return Ok(());
     }
@@ -32,12 +34,12 @@ pub(super) fn fold(connection: &Connection, newest: Option<i64>, present: Run) -
         return Err(failure);
     }
     let runs = runs::load(connection, frontier.unwrap_or(oldest_time), present).good;
-    let mut folding = Folding::new(anchors.good, &runs, day_of(now).saturating_sub(KEPT_DAYS));
+    let mut folding = Folding::new(anchors.good, &runs, oldest_day);
     // One that cannot be read goes, or it would be looked at again and again.
     let mut last = (oldest, i64::MIN);
     let mut is_done = false;
     history::walk(connection, None, |entry| {
-        is_done |= entry.sequence > first_kept && entry.time >= now.saturating_sub(KEPT_MS);
+        is_done |= entry.sequence > first_kept && entry.time >= keep_since;
         if !is_done {
             last = (entry.sequence, entry.time);
             folding.take(&entry);
@@ -46,10 +48,10 @@ pub(super) fn fold(connection: &Connection, newest: Option<i64>, present: Run) -
     .checked()?;
     let (sequence, time) = last;
     // A time in the future is that of a clock that was wrong.
-    let frontier = time.max(now.saturating_sub(KEPT_MS)).min(now);
+    let frontier = time.max(keep_since).min(now);
     tally::save(connection, &folding.finish(frontier))?;
     history::delete_until(connection, sequence)?;
-    tally::prune(connection, now)
+    tally::prune(connection, oldest_day)
 }
 
 struct Folding<'a> {

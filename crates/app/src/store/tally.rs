@@ -84,9 +84,9 @@ pub(super) fn save(connection: &Connection, tallies: &BTreeMap<(i64, String), Ta
     Ok(())
 }
 
-/// Deletes what is older than is kept.
-pub(super) fn prune(connection: &Connection, now: i64) -> rusqlite::Result<()> {
-    connection.execute(PRUNE, [day_of(now).saturating_sub(KEPT_DAYS), MOST_ROWS]).map(drop)
+/// Deletes the days before `oldest_day`, and more rows than are kept.
+pub(super) fn prune(connection: &Connection, oldest_day: i64) -> rusqlite::Result<()> {
+    connection.execute(PRUNE, [oldest_day, MOST_ROWS]).map(drop)
 }
 
 const fn words(standing: Standing) -> (&'static str, Option<i64>) {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::attach;
 use super::availability;
-use super::clock;
+use super::clock::{self, Steadiness};
 use super::contents::Contents;
 use super::fault::{Fault, StoreError};
 use super::lock::StateDirectory;
@@ -50,6 +50,10 @@ pub(super) struct Writer {
     epoch: u64,
     /// When this daemon began to run, and when that was last written.
     run: Run,
+    /// Whether the wall clock is believed when it says that something is old.
+    wall_clock: Steadiness,
+    /// Whether old runs were deleted by that clock, or only those that are too many; nothing before the first time.
+    pruned_by_age: Option<bool>,
     /// The database lacks the list and settings above; they are written with the next transaction.
     unsaved: bool,
     /// `remotes.json` lacks the list and epoch above.
@@ -71,6 +75,8 @@ impl Writer {
             generation,
             epoch: loaded.epoch,
             run: Run::begin(clock::unix_milliseconds()),
+            wall_clock: Steadiness::new(clock::unix_milliseconds(), kimchi_peers::now()),
+            pruned_by_age: None,
             unsaved: unsaved || fault.is_some(),
             file_stale: true,
             retry_at: fault.is_some().then(|| Instant::now() + RETRY_AFTER),
@@ -236,19 +242,22 @@ impl Writer {
         let write_settings = certificate_changed || self.fault.is_some();
         self.run = self.run.go_on(clock::unix_milliseconds());
         let run = self.run;
-        let is_first = self.last_commit.is_none();
+        let by_age = self.wall_clock.look(clock::unix_milliseconds(), kimchi_peers::now());
+        let prune_runs = self.pruned_by_age != Some(by_age);
+        let oldest_run = if by_age { run.start.saturating_sub(KEPT_DAYS * DAY_MS) } else { i64::MIN };
         let newest = batch.history.last().map(|entry| entry.sequence);
         self.transact(&|connection| {
             peers::apply(connection, &batch.peers)?;
             changed.iter().try_for_each(|remote| remotes::save(connection, remote))?;
             history::save(connection, &batch.history)?;
             runs::save(connection, run)?;
-            if is_first {
-                runs::prune(connection, run.start.saturating_sub(KEPT_DAYS * DAY_MS))?;
+            if prune_runs {
+                runs::prune(connection, oldest_run)?;
             }
-            fold::fold(connection, newest, run)?;
+            fold::fold(connection, newest, run, by_age)?;
             if write_settings { settings::replace_all(connection, &settings) } else { Ok(()) }
         })?;
+        self.pruned_by_age = Some(by_age);
         self.generation = generation;
         self.file_stale |= certificate_changed;
         self.list.extend(changed.into_iter().map(|remote| (remote.key.clone(), remote)));

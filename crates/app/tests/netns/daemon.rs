@@ -65,7 +65,13 @@ impl<'a> Daemon<'a> {
     /// Starts with these options in place of `--interface eth0`; none means the interfaces it chooses itself. A name
     /// among them goes before the host's.
     pub(crate) fn start_with(host: &'a Host, options: &[&str]) -> Self {
-        let mut command = command_line(host);
+        Self::start_under(host, &[], options)
+    }
+
+    /// The same by another program, such as `env`, which replaces itself or ends with it.
+    pub(crate) fn start_under(host: &'a Host, program: &[&str], options: &[&str]) -> Self {
+        let mut command: Vec<String> = program.iter().map(|word| (*word).to_owned()).collect();
+        command.extend(command_line(host));
         if options.contains(&"--name") {
             command.truncate(command.len() - 2);
         }
@@ -77,6 +83,11 @@ impl<'a> Daemon<'a> {
 
     pub(crate) fn name(&self) -> &'a str {
         self.host.name()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.pid()
     }
 
     /// Where it runs.

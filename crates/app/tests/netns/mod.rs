@@ -28,6 +28,7 @@ mod wait;
 
 mod absence;
 mod certificates;
+mod clock;
 mod discovery;
 mod disk_faults;
 mod dns_sd;

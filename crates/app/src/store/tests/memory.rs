@@ -68,14 +68,14 @@ fn what_is_folded_says_the_same() {
     assert_eq!((before["daily"].share, before["daily"].flaps), (Some(0.75), 80));
     assert_eq!((before["nobody"].share, before["nobody"].flaps), (None, 0));
     let entries = count(&connection, "history");
-    fold::fold(&connection, None, run).unwrap();
+    fold::fold(&connection, None, run, true).unwrap();
     assert!(count(&connection, "history") < entries / 2 && count(&connection, "tally") >= 2 * 45);
     assert_eq!(ask(), before);
     // Again and again, as time goes by.
-    fold::fold(&connection, None, run).unwrap();
+    fold::fold(&connection, None, run, true).unwrap();
     assert_eq!(ask(), before);
     let later = Run { until: run.until + 40 * DAY_MS, ..run };
-    fold::fold(&connection, None, later).unwrap();
+    fold::fold(&connection, None, later, true).unwrap();
     assert_eq!(count(&connection, "history"), 0, "all are older than five weeks");
     let steady = of(&connection, question(later.until, DAY_MS, 90, &["steady", "daily"]), later);
     assert_eq!((steady["steady"].share, steady["steady"].slices.as_str()), (Some(1.0), "u".repeat(90).as_str()));
@@ -97,7 +97,7 @@ fn in_a_storm_the_oldest_are_folded_and_the_file_stays_small() {
             .collect();
         history::save(&connection, &entries).unwrap();
         run.until = entries.last().unwrap().time;
-        fold::fold(&connection, entries.last().map(|entry| entry.sequence), run).unwrap();
+        fold::fold(&connection, entries.last().map(|entry| entry.sequence), run, true).unwrap();
     }
     assert!((most..most + 2_000).contains(&count(&connection, "history")), "{}", count(&connection, "history"));
     let answer = &of(&connection, question(run.until, DAY_MS, 2, &["flapping"]), run)["flapping"];
@@ -106,15 +106,33 @@ fn in_a_storm_the_oldest_are_folded_and_the_file_stays_small() {
 }
 
 #[test]
+fn a_clock_that_is_not_believed_throws_nothing_away() {
+    let connection = database();
+    let run = days(&connection, 80);
+    runs::save(&connection, run).unwrap();
+    let ask = || of(&connection, question(run.until, DAY_MS, 90, &["steady", "daily"]), run);
+    let (before, entries) = (ask(), count(&connection, "history"));
+    // A year ahead, and nothing is old because of it.
+    let ahead = Run { start: run.until + 365 * DAY_MS, until: run.until + 365 * DAY_MS };
+    fold::fold(&connection, None, ahead, false).unwrap();
+    assert_eq!((count(&connection, "history"), ask()), (entries, before.clone()));
+    // What is too much is folded all the same, and its days are kept.
+    let newest = fold::MOST_ENTRIES + 2_100;
+    fold::fold(&connection, Some(newest), ahead, false).unwrap();
+    assert!(count(&connection, "history") < entries, "{}", count(&connection, "history"));
+    assert_eq!(ask(), before);
+}
+
+#[test]
 fn who_was_forgotten_does_not_come_back_with_a_fold() {
     let connection = database();
     let run = days(&connection, 50);
-    fold::fold(&connection, None, run).unwrap();
+    fold::fold(&connection, None, run, true).unwrap();
     let last = run.until + HOUR;
     history::save(&connection, &[change(1_000, last, "daily", "removed"), change(1_001, last, "steady", "removed")])
         .unwrap();
     let much_later = Run { until: last + 60 * DAY_MS, ..run };
-    fold::fold(&connection, None, much_later).unwrap();
+    fold::fold(&connection, None, much_later, true).unwrap();
     let mut question = question(much_later.until, DAY_MS, 30, &["steady", "daily"]);
     question.peers.iter_mut().for_each(|peer| peer.state = "unknown".to_owned());
     for answer in of(&connection, question, much_later).values() {
@@ -141,7 +159,7 @@ fn damaged_rows_do_not_stop_the_folding() {
     let run = days(&connection, 50);
     connection.execute("UPDATE history SET time = 5 WHERE sequence IN (1, 3)", []).unwrap();
     for _ in 0..3 {
-        fold::fold(&connection, None, run).unwrap();
+        fold::fold(&connection, None, run, true).unwrap();
     }
     let oldest = history::oldest(&connection).unwrap().unwrap();
     assert!(oldest.1 > run.until - 37 * DAY_MS, "{oldest:?}");
