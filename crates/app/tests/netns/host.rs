@@ -97,6 +97,11 @@ impl Host {
         self.namespace.run_with(&["nft", "-f", "-"], &rules);
     }
 
+    /// Ends [`Host::lose`].
+    pub(crate) fn lose_nothing(&self) {
+        self.namespace.run_with(&["nft", "delete table inet loss"], "");
+    }
+
     /// Drops all UDP from this address.
     pub(crate) fn ignore(&self, address: &str) {
         self.drop_arriving(&format!("ip saddr {address}"));

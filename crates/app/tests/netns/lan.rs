@@ -1,16 +1,21 @@
 //! A switch: a bridge in a namespace of its own, to which hosts are plugged.
 
+use std::time::Duration;
+
 use super::capture::Capture;
 use super::host::Host;
 use super::namespace::Namespace;
+use super::process::Running;
 
 /// The name of the bridge inside the switch namespace.
 const BRIDGE: &str = "br0";
+const SWITCH: &str = include_str!("scripts/switch.py");
 
 /// One link, 10.77.NUMBER.0/24: every frame goes to every port that needs it, at once (no spanning tree, no snooping).
 pub(crate) struct Lan {
     switch: Namespace,
     number: u8,
+    has_bridge: bool,
 }
 
 impl Lan {
@@ -19,7 +24,19 @@ impl Lan {
         switch.ip(&format!(
             "link add {BRIDGE} type bridge stp_state 0 mcast_snooping 0 forward_delay 0\nlink set {BRIDGE} up"
         ));
-        Self { switch, number }
+        Self { switch, number, has_bridge: true }
+    }
+
+    /// A link on which no frame goes anywhere before [`Lan::switch`].
+    pub(crate) fn without_bridge(number: u8) -> Self {
+        Self { switch: Namespace::new(&format!("switch-{number}")), number, has_bridge: false }
+    }
+
+    /// Starts a switch of our own, scripts/switch.py, between the hosts that are plugged in now.
+    pub(crate) fn switch(&self, options: &[&str]) -> Running {
+        let mut switch = self.switch.spawn_script("switch.py", SWITCH, options);
+        switch.wait_line(Duration::from_secs(20), "\"ready\"", 0, |line| line.contains("ready"));
+        switch
     }
 
     /// A host with `eth0` on this link; its name is `host-LAN-NUMBER`, its address 10.77.LAN.NUMBER.
@@ -38,8 +55,9 @@ impl Lan {
     /// carries no address.
     pub(crate) fn connect(&self, namespace: &Namespace, interface: &str) {
         let port = self.port(namespace.pid(), interface);
+        let bridge = if self.has_bridge { format!("master {BRIDGE}") } else { String::new() };
         self.switch.ip(&format!(
-            "link add {port} type veth peer name {interface} netns {}\nlink set {port} master {BRIDGE} up",
+            "link add {port} type veth peer name {interface} netns {}\nlink set {port} {bridge} up",
             namespace.pid()
         ));
         namespace.ip(&format!("link set {interface} up"));
