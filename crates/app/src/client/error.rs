@@ -130,7 +130,7 @@ impl ClientError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable(_) => Some("start one with: kimchi-peers run".to_owned()),
+            Self::Unreachable(_) => Some("start it with: systemctl start kimchi-peers, or kimchi-peers run".to_owned()),
             Self::NoSuchPeer(_) => Some("see all of them with: kimchi-peers list --all".to_owned()),
             Self::Ambiguous { .. } => Some("give its address or id".to_owned()),
             Self::NotWhole { .. } => Some("give the whole name, address or id".to_owned()),

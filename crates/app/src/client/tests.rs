@@ -196,7 +196,7 @@ async fn where_no_daemon_is_all_addresses_are_named() {
         "no daemon reached; tried unix:/nonexistent/api.sock (no such file) and \
          unix:/nonexistent/\\u{1b} (no such file)"
     );
-    assert_eq!(failure.hint.as_deref(), Some("start one with: kimchi-peers run"));
+    assert_eq!(failure.hint.as_deref(), Some("start it with: systemctl start kimchi-peers, or kimchi-peers run"));
 }
 
 #[tokio::test(flavor = "current_thread")]

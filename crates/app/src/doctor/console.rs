@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                 .about(at)
                 .mend(format!("ss -ltnp 'sport = :{}'", facts.https_port))
                 .mend("systemctl restart wokd")
-                .mend("if it is at another port: kimchi-peers run --https-port PORT")
+                .mend("if it is at another port: https_port = PORT in /etc/kimchi-peers/kimchi-peers.toml")
         }
     }]
 }

