@@ -33,11 +33,11 @@ fields.cause = ProtoField.string("kimchi_peers.cause", "A host drops this")
 local EXTENSION = {
     { "v", "Version" }, { "id", "Identity" }, { "epoch", "Epoch" }, { "seq", "Number" }, { "ttl", "Seconds of silence" },
     { "target", "Target" }, { "nonce", "Nonce" }, { "echo", "Echo" }, { "was", "Address before" }, { "group", "Group key" },
-    { "dig", "Digest" }, { "version", "Version of the program" }, { "root", "Path of the console" }, { "arch", "Architecture" },
-    { "hyp", "Hypervisor" }, { "lo", "Buckets 0 to 31" }, { "hi", "Buckets 32 to 63" }, { "from", "From" }, { "pad", "Padding" },
-    { "same", "Same buckets" }, { "roster", "Entry" }, { "next", "Next" }, { "suspect", "Suspected" }, { "dead", "Declared dead" },
-    { "heard", "Heard" }, { "hears", "Hears" }, { "cert", "Certificate of the console" }, { "away", "Seconds of absence" },
-    { "why", "Reason of absence" },
+    { "dig", "Digest" }, { "hears", "Hears" }, { "version", "Version of the program" }, { "root", "Path of the console" },
+    { "arch", "Architecture" }, { "hyp", "Hypervisor" }, { "cert", "Certificate of the console" }, { "lo", "Buckets 0 to 31" },
+    { "hi", "Buckets 32 to 63" }, { "from", "From" }, { "pad", "Padding" }, { "same", "Same buckets" }, { "roster", "Entry" },
+    { "next", "Next" }, { "suspect", "Suspected" }, { "dead", "Declared dead" }, { "heard", "Heard" },
+    { "away", "Seconds of absence" }, { "why", "Reason of absence" },
 }
 local extension_fields = {}
 for _, member in ipairs(EXTENSION) do

@@ -15,6 +15,7 @@ use std::process::Command;
 use skipped::not_tested;
 
 const VECTORS: &str = include_str!("../../proto/tests/vectors.txt");
+const PROTOCOL: &str = include_str!("../../../docs/PROTOCOL.md");
 /// What the dissector shows of a datagram, in this order.
 const FIELDS: [&str; 7] = ["kind", "domain", "ip", "httpport", "httpsport", "role", "cause"];
 /// Causes that lie in the extension, which the dissector shows and does not judge.
@@ -24,12 +25,17 @@ fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/wireshark").join(name)
 }
 
-/// The fields of each datagram of a capture; `None`, said loudly, where there is no tshark.
+/// The usual fields of each datagram of a capture.
 fn dissect(capture: &Path) -> Option<Vec<Vec<String>>> {
+    dissect_fields(capture, &FIELDS.map(str::to_owned))
+}
+
+/// These fields of each datagram of a capture; `None`, said loudly, where there is no tshark.
+fn dissect_fields(capture: &Path, fields: &[String]) -> Option<Vec<Vec<String>>> {
     let mut command = Command::new("tshark");
     command.arg("-X").arg(format!("lua_script:{}", packaging("kimchi-peers.lua").display()));
     command.arg("-r").arg(capture).args(["-T", "fields"]);
-    command.args(FIELDS.iter().flat_map(|field| ["-e".to_owned(), format!("kimchi_peers.{field}")]));
+    command.args(fields.iter().flat_map(|field| ["-e".to_owned(), format!("kimchi_peers.{field}")]));
     // It writes into the home directory of its user.
     let home = tempfile::tempdir().unwrap();
     let Ok(output) = command.env("HOME", home.path()).output() else {
@@ -102,6 +108,44 @@ fn capture_of(payloads: &[Vec<u8>]) -> Vec<u8> {
         capture.extend(packet);
     }
     capture
+}
+
+/// The members of the extension by the page of the protocol, in its order, each with what its type says.
+fn members_of_extension() -> Vec<(&'static str, &'static str)> {
+    let (_, rest) = PROTOCOL.split_once("\n## 4. Extension").unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let members = rows.flat_map(|(names, rest)| {
+        let what = rest.split(" | ").next().unwrap();
+        names.split("`, `").map(move |name| (name, what))
+    });
+    members.collect()
+}
+
+#[test]
+fn it_shows_every_member_of_the_document() {
+    let members = members_of_extension();
+    assert!(members.len() > 28, "{members:?}");
+    let texts: Vec<String> = (1..=members.len()).map(|number| number.to_string()).collect();
+    let values = members.iter().zip(&texts).map(|((name, what), text)| {
+        let value = match what.split(' ').next() {
+            Some("integer") => text.clone(),
+            Some("array") => format!("[\"{text}\"]"),
+            _ => format!("\"{text}\""),
+        };
+        format!("\"{name}\":{value}")
+    });
+    let extension = values.collect::<Vec<_>>().join(",");
+    let facts = "\"domain\":\"kvm-1\",\"IP\":\"192.168.0.3\",\"httpport\":\"8000\",\"httpsport\":\"8001\"";
+    let body = format!("{{\"notify\":{{{facts},\"kp\":{{{extension}}},\"mac\":\"code\",\"sig\":\"proof\"}}}}");
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("members.pcap");
+    fs::write(&file, capture_of(&[bytes_of(&BTreeMap::from([("body", body.as_str())]))])).unwrap();
+    let mut fields: Vec<String> = members.iter().map(|(name, _)| format!("kp.{name}")).collect();
+    fields.extend(["mac", "sig", "cause"].map(str::to_owned));
+    let Some(rows) = dissect_fields(&file, &fields) else { return };
+    let wanted: Vec<&str> = texts.iter().map(String::as_str).chain(["code", "proof", ""]).collect();
+    assert_eq!(rows, [wanted], "{fields:?}");
 }
 
 #[test]

@@ -138,6 +138,34 @@ fn ansible_lists_the_hosts() {
     });
 }
 
+/// The machines of Cockpit's host switcher, as its own bridge reads them from the directories of its configuration.
+fn machines_of(bridge: &Path, configuration: &Path) -> Value {
+    let mut command = Command::new("python3");
+    command.args(["-c", include_str!("scripts/cockpit_machines.py")]).arg(bridge).env("XDG_CONFIG_DIRS", configuration);
+    serde_json::from_str(&succeed(&["cockpit-bridge"], &command.output().unwrap())).unwrap()
+}
+
+#[test]
+fn cockpit_reads_the_file() {
+    let Some(bridge) = program_of("cockpit-bridge", "cockpit-bridge") else { return };
+    inside(move || {
+        let (daemon, _peers) = three_peers();
+        let configuration = daemon.setup.directory().join("configuration");
+        let directory = configuration.join("cockpit/machines.d");
+        std::fs::create_dir_all(&directory).unwrap();
+        daemon.say(&["export", "cockpit", "--file", directory.join("50-kimchi-peers.json").to_str().unwrap()]);
+        let shown = machines_of(&bridge, &configuration);
+        assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), ["10.5.0.9", "kvm-up"], "{shown}");
+        let machine = &shown["kvm-up"];
+        assert_eq!((&machine["address"], &machine["label"]), (&"127.0.0.2".into(), &"kvm-up".into()), "{machine}");
+        assert_eq!(machine["visible"], true, "{machine}");
+        // What a person changes on its page is kept in another file, and goes before.
+        std::fs::write(directory.join("99-webui.json"), "{\"kvm-up\": {\"visible\": false}}").unwrap();
+        let changed = &machines_of(&bridge, &configuration)["kvm-up"];
+        assert_eq!((&changed["visible"], &changed["address"]), (&false.into(), &"127.0.0.2".into()), "{changed}");
+    });
+}
+
 #[test]
 fn the_file_of_cockpit_follows_the_list() {
     inside(|| {

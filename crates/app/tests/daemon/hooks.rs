@@ -37,8 +37,9 @@ fn every_event_is_told_to_every_hook_and_one_runs_at_a_time() {
     inside(|| {
         let told = PathBuf::from("/run/hosts/told");
         let text = "mkdir /run/hosts/lock || echo overlap >>/run/hosts/told
+                    cat >>/run/hosts/json
                     echo \"$KIMCHI_PEERS_EVENT $KIMCHI_PEERS_PEER_NAME $KIMCHI_PEERS_PEER_ADDRESS\" >>/run/hosts/told
-                    cat >>/run/hosts/json; sleep 0.1; rmdir /run/hosts/lock";
+                    sleep 0.1; rmdir /run/hosts/lock";
         let (daemon, _) = start(|directory| {
             put(directory, "10-first", text);
             put(directory, "20-second", text);

@@ -41,6 +41,7 @@ mod interfaces;
 mod loss;
 mod one_way;
 mod prometheus;
+mod reaching;
 mod soak;
 mod state;
 mod store;
