@@ -8,20 +8,9 @@ use serde_json::Value;
 
 use super::inside;
 use super::process::Running;
-use super::support::{BasePeer, Daemon, LONG, PROGRAM, succeed};
+use super::support::{BasePeer, Daemon, LONG, PROGRAM, succeed, three_peers};
 use super::tools::program_of;
 use super::wait::until;
-
-/// A daemon that knows a host that is up, one that left and one of another network.
-fn three_peers() -> (Daemon, [BasePeer; 2]) {
-    let daemon = Daemon::start("subject");
-    let up = BasePeer::known("kvm-up", 2, &daemon);
-    let mut left = BasePeer::known("kvm-left", 3, &daemon);
-    left.quit();
-    daemon.wait_state("kvm-left", "down");
-    daemon.add("10.5.0.9");
-    (daemon, [up, left])
-}
 
 /// The targets that Prometheus would get.
 fn targets(daemon: &Daemon, query: &str) -> Vec<String> {
@@ -33,7 +22,7 @@ fn targets(daemon: &Daemon, query: &str) -> Vec<String> {
 #[test]
 fn every_tool_gets_the_hosts_that_are_there() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("10.5.0.9");
         assert_eq!(daemon.say(&["list", "-o", "hosts"]), "127.0.0.2 kvm-up\n");
         assert_eq!(daemon.say(&["list", "--all", "-o", "hosts"]), "127.0.0.3 kvm-left\n127.0.0.2 kvm-up\n");
         assert!(daemon.say(&["list", "-o", "libvirt"]).contains("qemu+ssh://127.0.0.2/system\n"));
@@ -56,7 +45,7 @@ fn prometheus_gets_the_whole_list_and_nothing_else() {
         assert_eq!((answer.status, answer.text().as_str()), (200, "[]"));
         assert_eq!(answer.header("content-type"), "application/json");
         drop(alone);
-        let (daemon, mut peers) = three_peers();
+        let (daemon, mut peers) = three_peers("10.5.0.9");
         assert_eq!(targets(&daemon, ""), ["127.0.0.2:8001"]);
         assert_eq!(targets(&daemon, "?port=9100"), ["127.0.0.2:9100"]);
         assert!(targets(&daemon, "?state=down&port=9100").contains(&"127.0.0.3:9100".to_owned()));
@@ -76,7 +65,7 @@ fn prometheus_gets_the_whole_list_and_nothing_else() {
 fn ssh_reads_the_configuration() {
     let Some(ssh) = program_of("ssh", "openssh-client") else { return };
     inside(move || {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("10.5.0.9");
         let file = daemon.setup.directory().join("ssh-config");
         std::fs::write(&file, daemon.say(&["list", "--all", "-o", "ssh-config"])).unwrap();
         for (name, address) in [("kvm-up", "127.0.0.2"), ("kvm-left", "127.0.0.3")] {
@@ -112,7 +101,7 @@ fn beside(daemon: &Daemon, program: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn the_wrapper_answers_as_an_inventory_script_does() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("10.5.0.9");
         let script = inventory_script(&daemon);
         let read = |arguments: &[&str]| -> Value {
             serde_json::from_str(&succeed(arguments, &beside(&daemon, &script, arguments))).unwrap()
@@ -127,7 +116,7 @@ fn the_wrapper_answers_as_an_inventory_script_does() {
 fn ansible_lists_the_hosts() {
     let Some(ansible) = program_of("ansible-inventory", "ansible-core (pip)") else { return };
     inside(move || {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("10.5.0.9");
         let script = inventory_script(&daemon);
         let arguments = ["-i", script.to_str().unwrap(), "--list"];
         let read: Value = serde_json::from_str(&succeed(&arguments, &beside(&daemon, &ansible, &arguments))).unwrap();

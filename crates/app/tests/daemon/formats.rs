@@ -7,19 +7,8 @@ use serde_json::Value;
 
 use super::inside;
 use super::process::Running;
-use super::support::{BasePeer, Daemon, LONG, succeed};
+use super::support::{BasePeer, Daemon, LONG, succeed, three_peers};
 use super::wait::until;
-
-/// A daemon that knows a host that is up, one that left and one of another network.
-fn three_peers() -> (Daemon, [BasePeer; 2]) {
-    let daemon = Daemon::start("subject");
-    let up = BasePeer::known("kvm-up", 2, &daemon);
-    let mut left = BasePeer::known("kvm-left", 3, &daemon);
-    left.quit();
-    daemon.wait_state("kvm-left", "down");
-    daemon.add("kvm9.invalid");
-    (daemon, [up, left])
-}
 
 /// Rows of a CSV text as Python reads them.
 fn python_reads_csv(text: &str) -> Vec<serde_json::Map<String, Value>> {
@@ -35,7 +24,7 @@ fn python_reads_csv(text: &str) -> Vec<serde_json::Map<String, Value>> {
 #[test]
 fn every_format_of_the_list_can_be_read() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("kvm9.invalid");
         let list = |format: &str| daemon.say(&["list", "--all", "-o", format]);
         let json: Vec<Value> = serde_json::from_str(&list("json")).unwrap();
         let names: Vec<&str> = json.iter().map(|peer| peer["name"].as_str().unwrap()).collect();
@@ -64,7 +53,7 @@ fn every_format_of_the_list_can_be_read() {
 #[test]
 fn without_all_who_is_down_is_left_out() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("kvm9.invalid");
         let names = daemon.say(&["list", "-o", "names"]);
         assert!(names.lines().any(|name| name == "kvm-up") && !names.contains("kvm-left"), "{names}");
         assert!(!daemon.say(&["list"]).contains("kvm-left"));
@@ -90,7 +79,7 @@ fn an_empty_list_is_words_for_people_and_data_for_programs() {
 #[test]
 fn what_is_shown_of_one_peer_and_of_the_daemon_can_be_read() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("kvm9.invalid");
         for peer in ["kvm-up", "kvm9.invalid:8001", "https://127.0.0.3:8001"] {
             let shown: Value = serde_json::from_str(&daemon.say(&["show", peer, "-o", "json"])).unwrap();
             let mut asked = daemon.json(&format!("/v1/peers/{}", shown["id"].as_str().unwrap()));
@@ -155,7 +144,7 @@ fn on_a_terminal(daemon: &Daemon, no_colour: Option<&str>, arguments: &[&str]) -
 #[test]
 fn colours_are_for_terminals_whose_users_want_them() {
     inside(|| {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("kvm9.invalid");
         for arguments in [&["list", "--all"][..], &["status"]] {
             assert!(on_a_terminal(&daemon, None, arguments).contains("\u{1b}["), "{arguments:?}");
             assert!(on_a_terminal(&daemon, Some(""), arguments).contains("\u{1b}["), "{arguments:?}");

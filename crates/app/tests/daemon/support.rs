@@ -289,6 +289,17 @@ impl BasePeer {
     }
 }
 
+/// A daemon that knows a host that is up, one that left and `remote`, which is of another network.
+pub(crate) fn three_peers(remote: &str) -> (Daemon, [BasePeer; 2]) {
+    let daemon = Daemon::start("subject");
+    let up = BasePeer::known("kvm-up", 2, &daemon);
+    let mut left = BasePeer::known("kvm-left", 3, &daemon);
+    left.quit();
+    daemon.wait_state("kvm-left", "down");
+    daemon.add(remote);
+    (daemon, [up, left])
+}
+
 /// The names of rows.
 pub(crate) fn names(rows: &[Value]) -> BTreeSet<String> {
     rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
