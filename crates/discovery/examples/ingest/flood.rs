@@ -21,7 +21,7 @@ const SETTLING: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(5);
 /// Between two requests to the API.
 const ASKED_EVERY: Duration = Duration::from_millis(20);
-/// Datagrams made before the flood, which are sent again and again.
+/// Datagrams that are made before a flood and sent again and again, where they are dear to make.
 const PREPARED: usize = 4_096;
 
 /// Floods the daemon for so long with each kind, and prints what that cost it.
@@ -32,14 +32,14 @@ pub(crate) fn run(daemon: &Daemon, rate: u32, time: Duration) {
     let sender = Sender::new();
     let kinds: [(&str, Make); 3] = [("valid, unsigned", unsigned), ("junk", junk), ("signed wrongly", signed_wrongly)];
     for (name, make) in kinds {
-        let prepared = make(hosts.first);
+        let mut flood = make(hosts.first);
         let before = daemon.sample();
         let (memory, database) = (daemon.memory().0, daemon.database());
         let asked = Asked::begin();
         let started = Instant::now();
         let sent = sender.send_each(rate, time, |number| {
-            let flood = &prepared[number as usize % prepared.len()];
-            (flood.from, flood.bytes.as_slice())
+            let Flood { from, bytes } = flood(number as usize);
+            (from, bytes)
         });
         let asked = asked.end();
         let cpu = daemon.sample().since(&before).cpu;
@@ -109,10 +109,13 @@ fn known_address(number: u8) -> IpAddr {
     [127, 84, 0, number + 1].into()
 }
 
-/// Makes the datagrams of a flood; some are in the name of this known host.
-type Make = fn(PeerId) -> Vec<Flood>;
+/// Begins a flood, of which some may be in the name of this known host.
+type Make = fn(PeerId) -> Numbered;
+/// Tells each datagram of a flood by its number.
+type Numbered = Box<dyn FnMut(usize) -> Flood>;
 
 /// One datagram and where it comes from.
+#[derive(Clone)]
 struct Flood {
     from: Ipv4Addr,
     bytes: Vec<u8>,
@@ -127,20 +130,25 @@ fn info(name: &str, from: Ipv4Addr, extension: Option<Extension>) -> Info {
     Info { name: name.parse().expect("a name"), address: from.into(), http_port: 8000, https_port: 8001, extension }
 }
 
-/// Base peers that nobody has heard of, each with a name and an address of its own.
-fn unsigned(_: PeerId) -> Vec<Flood> {
-    let one = |number: usize| {
+/// The datagrams that are sent again and again.
+fn prepared(one: impl FnMut(usize) -> Flood) -> Numbered {
+    let datagrams: Vec<Flood> = (0..PREPARED).map(one).collect();
+    Box::new(move |number| datagrams[number % PREPARED].clone())
+}
+
+/// Base peers that nobody has heard of, each with a name and an address of its own, and each once.
+fn unsigned(_: PeerId) -> Numbered {
+    Box::new(|number| {
         let from = stranger(number);
         let info = info(&format!("invented-{number}"), from, None);
         Flood { from, bytes: Message { kind: Kind::Notify, info }.encode() }
-    };
-    (0..PREPARED).map(one).collect()
+    })
 }
 
 /// Bytes of all lengths, half of them behind a head that fits.
-fn junk(_: PeerId) -> Vec<Flood> {
+fn junk(_: PeerId) -> Numbered {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut one = |number: usize| {
+    prepared(move |number| {
         let mut bytes: Vec<u8> = (0..random.usize(2..600)).map(|_| random.u8(..)).collect();
         if number.is_multiple_of(2) {
             let body = u32::try_from(bytes.len().saturating_sub(5)).expect("it is short");
@@ -148,15 +156,14 @@ fn junk(_: PeerId) -> Vec<Flood> {
             bytes.push(b'\n');
         }
         Flood { from: stranger(number), bytes }
-    };
-    (0..PREPARED).map(&mut one).collect()
+    })
 }
 
 /// Well-formed messages whose signature is somebody else's: half in the name of a known host and from its address, with numbers
 /// that it has not used yet, half of hosts that nobody has heard of.
-fn signed_wrongly(victim: PeerId) -> Vec<Flood> {
+fn signed_wrongly(victim: PeerId) -> Numbered {
     let secret = HostSecret::from_bytes(&[7; 32]);
-    let one = |number: usize| {
+    prepared(move |number| {
         let known = number.is_multiple_of(2);
         let IpAddr::V4(home) = known_address(0) else { unreachable!("it is IPv4") };
         let from = if known { home } else { stranger(number) };
@@ -167,8 +174,7 @@ fn signed_wrongly(victim: PeerId) -> Vec<Flood> {
         let name = if known { "known-0".to_owned() } else { format!("stranger-{number}") };
         let message = Message { kind: Kind::Notify, info: info(&name, from, Some(extension)) };
         Flood { from, bytes: message.seal(&secret, &Keyring::default()) }
-    };
-    (0..PREPARED).map(one).collect()
+    })
 }
 
 /// Somebody who asks the API for the list while the flood is on.

@@ -50,11 +50,11 @@ impl Sender {
     }
 
     /// Sends what `datagram` gives for each number, at this rate for this time.
-    pub(crate) fn send_each<'a>(
+    pub(crate) fn send_each(
         &self,
         rate: u32,
         time: Duration,
-        datagram: impl Fn(u64) -> (Ipv4Addr, &'a [u8]),
+        mut datagram: impl FnMut(u64) -> (Ipv4Addr, Vec<u8>),
     ) -> Sent {
         let start = Instant::now();
         let mut count = 0_u64;
@@ -62,7 +62,7 @@ impl Sender {
             let due = (start.elapsed().as_secs_f64() * f64::from(rate)) as u64;
             while count < due {
                 let (from, bytes) = datagram(count);
-                self.send(from, bytes);
+                self.send(from, &bytes);
                 count += 1;
             }
             std::thread::sleep(SLICE / 2);
