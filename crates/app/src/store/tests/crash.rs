@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 
 use super::*;
 
@@ -35,13 +36,19 @@ fn start(path: &Path) -> Child {
         .unwrap()
 }
 
-/// Kills the child after a while, and returns the keys it confirmed.
-fn confirmed_until_killed(mut child: Child, after: Duration) -> Vec<String> {
+/// Kills the child a while after its start, or after the first key that it confirmed, and returns all that it confirmed.
+fn confirmed_until_killed(mut child: Child, after: Duration, wait_for_first: bool) -> Vec<String> {
     let output = BufReader::new(child.stdout.take().unwrap());
+    let (tell, told) = mpsc::channel();
     let reader = thread::spawn(move || {
         let lines = output.lines().map_while(Result::ok);
-        lines.filter_map(|line| line.split_once("confirmed ").map(|(_, key)| key.to_owned())).collect::<Vec<_>>()
+        let keys = lines.filter_map(|line| line.split_once("confirmed ").map(|(_, key)| key.to_owned()));
+        // Nobody listens for the others.
+        keys.inspect(|_| drop(tell.send(()))).collect::<Vec<_>>()
     });
+    if wait_for_first {
+        told.recv().expect("the child confirms something");
+    }
     thread::sleep(after);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -60,7 +67,9 @@ async fn a_confirmed_remote_survives_a_kill() {
         // Killed twice, so that the log of the first crash is replayed by a daemon that is killed itself.
         for pass in 0..2 {
             let after = Duration::from_micros(u64::from(4_000 + (round * 7919 + pass * 4_801) % 40_000));
-            confirmed.extend(confirmed_until_killed(start(place.path()), after));
+            // Now and then whatever it takes: on a busy machine no child might live long enough to confirm anything.
+            let wait_for_first = round % 10 == 0;
+            confirmed.extend(confirmed_until_killed(start(place.path()), after, wait_for_first));
             let loaded = open::open(place.path()).1;
             let known = keys(&loaded.remotes);
             assert_eq!((&loaded.notices, &loaded.degraded), (&vec![], &None), "round {round}: a kill damages nothing");
@@ -68,6 +77,6 @@ async fn a_confirmed_remote_survives_a_kill() {
         }
         count += confirmed.len();
     }
-    assert!(count > 0, "no child lived long enough to confirm anything");
+    assert!(count >= 20, "{count} confirmed remotes");
     println!("{count} confirmed remotes in {ROUNDS} rounds");
 }
