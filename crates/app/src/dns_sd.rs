@@ -70,10 +70,15 @@ impl Announcement {
 
 /// Keeps the announcement as the settings and the links are, until the runtime ends.
 pub(crate) async fn run(daemon: Arc<Daemon>) {
+    let mut reloads = daemon.reloads();
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick(), if daemon.settings().dns_sd => {}
+            // The sender is in the daemon, so it is not gone.
+            _ = reloads.changed() => {}
+        }
         let wanted = console_of(&daemon).await;
         let current = daemon.announcement.lock().unwrap_or_else(PoisonError::into_inner).take();
         if current.as_ref().map(|current| &current.console) == wanted.as_ref() {

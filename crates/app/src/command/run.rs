@@ -3,7 +3,7 @@
 mod listen;
 
 use std::io::{self, Write as _};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -155,7 +155,7 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
 
 async fn apply(daemon: &Daemon, settings: &Settings) {
     logging::change(settings.log.into());
-    *daemon.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+    daemon.change_settings(settings.clone());
     daemon.announce().await;
     daemon.console.look_soon();
     let _ = daemon.discovery.set_interfaces(settings.interfaces.clone()).await;

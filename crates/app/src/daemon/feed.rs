@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kimchi_peers::{Event, EventsError};
+use kimchi_peers::{Change, Event, EventsError};
 
 use crate::daemon::registry::Keep;
 use crate::daemon::trust::SeenClone;
@@ -22,6 +22,8 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
     times.reset();
     let mut overdue = tokio::time::interval(OVERDUE_INTERVAL);
     overdue.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Whether an absence may be announced: nobody is woken to look where none is.
+    let mut expects = true;
     let mut keep: Vec<Keep> = Vec::new();
     loop {
         tokio::select! {
@@ -29,6 +31,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
             biased;
             event = sources.events.next() => match event {
                 Ok(Event::Peer { change, cause, peer }) => {
+                    expects |= change == Change::Down;
                     keep.extend(daemon.registry().apply(change, cause, peer));
                 }
                 Ok(Event::SelfCloned { address, name }) => {
@@ -38,6 +41,7 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
                 Err(EventsError::Missed(count)) => {
                     tracing::warn!(count, "the daemon fell behind its own events and reads the whole list");
                     if let Ok(peers) = daemon.discovery.peers().await {
+                        expects = true;
                         keep.extend(daemon.registry().resynchronise(peers));
                     }
                 }
@@ -47,7 +51,11 @@ pub(crate) async fn run(daemon: Arc<Daemon>, mut sources: Sources) {
                 keep.extend(daemon.registry().report(&report));
             }
             () = tokio::task::yield_now(), if !keep.is_empty() => daemon.keep(std::mem::take(&mut keep)),
-            _ = overdue.tick() => keep.extend(daemon.registry().tell_overdue()),
+            _ = overdue.tick(), if expects => {
+                let mut registry = daemon.registry();
+                keep.extend(registry.tell_overdue());
+                expects = registry.expects_anybody();
+            }
             _ = times.tick() => daemon.keep_times().await,
         }
     }

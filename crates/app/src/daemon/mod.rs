@@ -38,7 +38,7 @@ use kimchi_peers::{
     InvalidHostName, Peer, PeerKey, Profile, StartError,
 };
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::daemon::registry::{Keep, Registry};
 use crate::daemon::rows::RemoteRow;
@@ -86,6 +86,10 @@ pub(crate) struct Daemon {
     seen_clone: Mutex<Option<SeenClone>>,
     registry: Mutex<Registry>,
     services: Mutex<Registered>,
+    /// Something was registered.
+    first_registered: Notify,
+    /// The settings were read again.
+    reloaded: watch::Sender<()>,
     /// Why hooks are not run, a sentence each.
     pub(crate) hook_troubles: Mutex<Vec<String>>,
     /// The console on DNS-SD.
@@ -188,6 +192,8 @@ impl Daemon {
             seen_clone: Mutex::default(),
             registry: Mutex::new(registry),
             services: Mutex::new(services),
+            first_registered: Notify::new(),
+            reloaded: watch::Sender::new(()),
             hook_troubles: Mutex::default(),
             announcement: Mutex::default(),
         };
@@ -208,6 +214,17 @@ impl Daemon {
             }
             Err(error) => tracing::error!(%error, "the name stays as it was"),
         }
+    }
+
+    /// Puts other settings in force, and has those look at them who wait for that.
+    pub(crate) fn change_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.reloaded.send_replace(());
+    }
+
+    /// Tells whenever the settings were changed.
+    pub(crate) fn reloads(&self) -> watch::Receiver<()> {
+        self.reloaded.subscribe()
     }
 
     /// A copy of the settings in force.

@@ -184,6 +184,11 @@ impl Registry {
         keep
     }
 
+    /// Whether an absence is announced that is not over yet.
+    pub(crate) fn expects_anybody(&self) -> bool {
+        self.locals.values().any(|row| row.planned.as_deref().is_some_and(|planned| !planned.told_overdue))
+    }
+
     /// Takes over what a command changed without an event: who holds a name.
     pub(crate) fn settle(&mut self, peers: Vec<Peer>) -> Vec<Keep> {
         let mut keep = Vec::new();

@@ -13,8 +13,11 @@ use crate::service::registered::{Registered, file_in};
 use crate::service::spool::{Spool, Wish};
 use crate::view::ServiceView;
 
-/// How often the ports and the spool are looked at.
-const INTERVAL: Duration = Duration::from_secs(3);
+/// How often the ports are looked at, and the spool with them, while anything is registered.
+const PORT_INTERVAL: Duration = Duration::from_secs(3);
+/// How often the spool is looked at while nothing is: it is for a daemon that does not run, and one that runs was asked first.
+/// An idle host is not woken for more.
+const SPOOL_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a port of this host may take to accept.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -29,6 +32,7 @@ impl Daemon {
         let is_new = self.services().register(url.clone(), Instant::now());
         if is_new {
             tracing::info!(%url, "registered");
+            self.first_registered.notify_one();
             self.keep_services().await;
         }
         self.announce_port().await;
@@ -113,12 +117,15 @@ impl Daemon {
 
 /// Looks after the services until the runtime ends.
 pub(crate) async fn run(daemon: Arc<Daemon>) {
-    let mut interval = tokio::time::interval(INTERVAL);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
         daemon.empty_spool().await;
         daemon.look_at_ports().await;
+        let is_empty = daemon.services().ports().is_empty();
+        tokio::select! {
+            () = tokio::time::sleep(if is_empty { SPOOL_INTERVAL } else { PORT_INTERVAL }) => {}
+            // Looks at a port stay that far apart, whatever else is registered meanwhile.
+            () = daemon.first_registered.notified(), if is_empty => {}
+        }
     }
 }
 

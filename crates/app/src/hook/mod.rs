@@ -30,14 +30,18 @@ pub(crate) async fn run(daemon: Arc<Daemon>, start: Position) {
     let mut runner = Runner { daemon, told: BTreeMap::new() };
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut reloads = runner.daemon.reloads();
     loop {
+        let wanted = runner.daemon.settings().hooks.is_some();
         tokio::select! {
             next = follower.next() => match next {
                 Next::Event(_, told) => runner.run_all(&told).await,
                 Next::Resync(_) => runner.tell_of_a_gap(),
                 Next::Nothing => {}
             },
-            _ = looks.tick() => drop(runner.hooks().await),
+            _ = looks.tick(), if wanted => drop(runner.hooks().await),
+            // The sender is in the daemon, so it is not gone.
+            _ = reloads.changed() => drop(runner.hooks().await),
         }
     }
 }
