@@ -44,7 +44,7 @@ fn confirmed_until_killed(mut child: Child, after: Duration, wait_for_first: boo
         let lines = output.lines().map_while(Result::ok);
         let keys = lines.filter_map(|line| line.split_once("confirmed ").map(|(_, key)| key.to_owned()));
         // Nobody listens for the others.
-        keys.inspect(|_| drop(tell.send(()))).collect::<Vec<_>>()
+        keys.inspect(|_| _ = tell.send(())).collect::<Vec<_>>()
     });
     if wait_for_first {
         told.recv().expect("the child confirms something");
