@@ -138,7 +138,7 @@ fn machines_of(bridge: &Path, configuration: &Path) -> Value {
 fn cockpit_reads_the_file() {
     let Some(bridge) = program_of("cockpit-bridge", "cockpit-bridge") else { return };
     inside(move || {
-        let (daemon, _peers) = three_peers();
+        let (daemon, _peers) = three_peers("10.5.0.9");
         let configuration = daemon.setup.directory().join("configuration");
         let directory = configuration.join("cockpit/machines.d");
         std::fs::create_dir_all(&directory).unwrap();
