@@ -249,6 +249,8 @@ impl Driver {
             }
             Err(error) => warn!(%error, "cannot list the interfaces"),
         }
+        let links = self.node.links().map(|link| link.interface.index);
+        let unjoined: Vec<u32> = links.filter(|index| !self.sockets.is_joined(*index)).collect();
         let troubles = self.sockets.follow(&self.snapshot.used);
         self.port_error = troubles.iter().find_map(Trouble::port_error);
         let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
@@ -257,6 +259,12 @@ impl Driver {
         }
         self.socket_troubles = troubles;
         self.step(Input::Interfaces(self.snapshot.used.clone()));
+        if unjoined.iter().any(|index| self.sockets.is_joined(*index)) {
+            // Nothing came in there, not even what this host sent: it is judged by what it sends now.
+            self.troubles.withhold_until(clock::now() + RETRY);
+            self.step(Input::Command(Command::Search));
+            self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + RETRY + SETTLE);
+        }
         self.review_troubles();
     }
 

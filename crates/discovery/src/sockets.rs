@@ -79,6 +79,11 @@ impl Sockets {
         troubles
     }
 
+    /// Whether the group is joined on an interface.
+    pub(crate) fn is_joined(&self, interface: u32) -> bool {
+        self.joined.iter().any(|(_, index)| *index == interface)
+    }
+
     /// Leaves the group on an interface and joins it again, so that a switch hears of it anew. Where joining fails, the next
     /// [`Self::follow`] tries again.
     pub(crate) fn rejoin(&mut self, interface: u32) {

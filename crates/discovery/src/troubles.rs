@@ -31,6 +31,8 @@ pub(crate) struct Troubles {
     /// The links on which what others send to all does not come in.
     pruned: Vec<u32>,
     name_taken: bool,
+    /// Until then nothing is said of what comes in: the group was joined late, and nothing could.
+    withheld_until: Option<Instant>,
 }
 
 impl Troubles {
@@ -45,6 +47,11 @@ impl Troubles {
             || !pruned_links(now, node).eq(self.pruned.iter().copied())
             || !deaf_links(node).eq(self.deaf.iter().copied())
             || !cut_off_links(node).eq(self.cut_off.keys().copied())
+    }
+
+    /// Lets nothing be said of what comes in before this time.
+    pub(crate) fn withhold_until(&mut self, time: Instant) {
+        self.withheld_until = Some(time);
     }
 
     /// Makes the sentences anew, and logs what began and what ended.
@@ -64,7 +71,7 @@ impl Troubles {
         let mut now: BTreeSet<String> = sockets.iter().cloned().collect();
         now.extend(missing(snapshot, selection));
         // Where the port is not ours nothing can be heard, and that is told already.
-        if sockets.is_empty() {
+        if sockets.is_empty() && self.withheld_until.is_none_or(|until| at >= until) {
             now.extend(deafness(node));
             now.extend(self.isolation(node));
             now.extend(self.pruning(node));
@@ -298,6 +305,23 @@ mod tests {
         }
         assert_eq!((host.troubles.sentences(), host.reviews), (Vec::new(), 0));
     }
+    #[test]
+    fn what_comes_in_is_not_judged_before_the_time_that_was_asked_for() {
+        let mut host = Host::new();
+        host.run(1);
+        (2..=4).for_each(|number| host.hear(address(number), &heartbeat(number, 1)));
+        host.run(10);
+        assert_eq!(host.troubles.sentences().len(), 1);
+        let review = |host: &mut Host| {
+            host.troubles.review((host.now, &host.node), &host.snapshot, &Selection::default(), &[]);
+            host.troubles.sentences().len()
+        };
+        host.troubles.withhold_until(host.now + Duration::from_secs(5));
+        assert_eq!(review(&mut host), 0);
+        host.run(5);
+        assert_eq!(review(&mut host), 1);
+    }
+
     /// A directed search of a peer for this host, as its neighbour in the ring sends one.
     fn probe(number: u8, sequence: u64) -> Vec<u8> {
         let mut message = Message::decode(&heartbeat(number, sequence)).unwrap();
