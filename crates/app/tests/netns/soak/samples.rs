@@ -13,8 +13,10 @@ pub(super) struct Usage {
     pub(super) descriptors: u64,
     /// Threads.
     pub(super) threads: u64,
-    /// The database and its log, in bytes.
+    /// The database, in bytes.
     pub(super) database: u64,
+    /// Its log, in bytes: filled up to a limit, folded into the database, and filled again from the front.
+    pub(super) log: u64,
 }
 
 impl Usage {
@@ -33,17 +35,19 @@ impl Usage {
             anonymous: number("RssAnon:"),
             descriptors: std::fs::read_dir(format!("{process}/fd")).expect("its descriptors").count() as u64,
             threads: number("Threads:"),
-            database: size("kimchi-peers.db") + size("kimchi-peers.db-wal"),
+            database: size("kimchi-peers.db"),
+            log: size("kimchi-peers.db-wal"),
         }
     }
 
-    fn each(self) -> [(&'static str, u64); 5] {
+    fn each(self) -> [(&'static str, u64); 6] {
         [
             ("resident KiB", self.resident),
             ("anonymous KiB", self.anonymous),
             ("descriptors", self.descriptors),
             ("threads", self.threads),
             ("database bytes", self.database),
+            ("log bytes", self.log),
         ]
     }
 }
@@ -51,7 +55,11 @@ impl Usage {
 /// By how much the later median may exceed the earlier one. Memory: the events that are kept for followers fill up (256 KiB), and
 /// an allocator returns late. Descriptors and threads: a connection, and a thread of the runtime that waits for its end. The database:
 /// the history is kept for 35 days, so it grows with what happens.
-const ALLOWED: Usage = Usage { resident: 2_048, anonymous: 2_048, descriptors: 2, threads: 2, database: 512 << 10 };
+/// The log: all of what it may hold.
+const ALLOWED: Usage =
+    Usage { resident: 2_048, anonymous: 2_048, descriptors: 2, threads: 2, database: 512 << 10, log: LOG_MAX };
+/// 256 pages of 4 KiB, each with a header, and what one transaction more may add.
+const LOG_MAX: u64 = 5 << 18;
 
 /// The samples of one daemon, oldest first.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +91,9 @@ impl Samples {
         let (early, late) = self.early_and_late();
         let each = early.each().into_iter().zip(late.each()).zip(ALLOWED.each());
         let grown = each.filter(|(((_, early), (_, late)), (_, allowed))| *late > early + allowed);
-        grown.map(|(((what, early), (_, late)), _)| format!("{what} grew from {early} to {late}")).collect()
+        let sentences = grown.map(|(((what, early), (_, late)), _)| format!("{what} grew from {early} to {late}"));
+        let largest = self.0.iter().map(|usage| usage.log).max().filter(|log| *log > LOG_MAX);
+        sentences.chain(largest.map(|log| format!("the log of the database had {log} bytes"))).collect()
     }
 }
 
@@ -99,6 +109,7 @@ fn median(samples: &[Usage]) -> Usage {
         descriptors: of(|usage| usage.descriptors),
         threads: of(|usage| usage.threads),
         database: of(|usage| usage.database),
+        log: of(|usage| usage.log),
     }
 }
 
@@ -112,5 +123,7 @@ fn what_leaks_is_a_trend_and_what_swings_is_none() {
     assert!(samples(|time| 10_000 + time.min(15) * 900, |_| 30).trends().is_empty(), "what is filled once");
     let leaking = samples(|time| 10_000 + time * 100, |time| 30 + time / 10);
     assert_eq!(leaking.trends(), ["resident KiB grew from 12200 to 15200", "descriptors grew from 32 to 35"]);
+    let log = Usage { log: LOG_MAX + 1, ..Usage::default() };
+    assert_eq!(Samples(vec![log, Usage::default()]).trends(), ["the log of the database had 1310721 bytes"]);
     assert_eq!(Samples(leaking.0[..7].to_vec()).trends(), Vec::<String>::new());
 }
