@@ -27,8 +27,10 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and text of every file but the page itself.
-const FILES: [(&str, &str, &str); 24] = [
+const FILES: [(&str, &str, &str); 30] = [
     ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
+    ("controls.css", STYLE, include_str!("../page/controls.css")),
+    ("frame.css", STYLE, include_str!("../page/frame.css")),
     ("list.css", STYLE, include_str!("../page/list.css")),
     ("narrow.css", STYLE, include_str!("../page/narrow.css")),
     ("sheet.css", STYLE, include_str!("../page/sheet.css")),
@@ -36,7 +38,9 @@ const FILES: [(&str, &str, &str); 24] = [
     ("views.css", STYLE, include_str!("../page/views.css")),
     ("activity.js", SCRIPT, include_str!("../page/activity.js")),
     ("api.js", SCRIPT, include_str!("../page/api.js")),
+    ("certificate.js", SCRIPT, include_str!("../page/certificate.js")),
     ("changes.js", SCRIPT, include_str!("../page/changes.js")),
+    ("console.js", SCRIPT, include_str!("../page/console.js")),
     ("detail.js", SCRIPT, include_str!("../page/detail.js")),
     ("dialog.js", SCRIPT, include_str!("../page/dialog.js")),
     ("dom.js", SCRIPT, include_str!("../page/dom.js")),
@@ -47,10 +51,12 @@ const FILES: [(&str, &str, &str); 24] = [
     ("matrix.js", SCRIPT, include_str!("../page/matrix.js")),
     ("network.js", SCRIPT, include_str!("../page/network.js")),
     ("peers.js", SCRIPT, include_str!("../page/peers.js")),
+    ("row.js", SCRIPT, include_str!("../page/row.js")),
     ("session.js", SCRIPT, include_str!("../page/session.js")),
     ("strip.js", SCRIPT, include_str!("../page/strip.js")),
     ("switch.js", SCRIPT, include_str!("../page/switch.js")),
     ("theme.js", SCRIPT, include_str!("../page/theme.js")),
+    ("window.js", SCRIPT, include_str!("../page/window.js")),
     ("words.js", SCRIPT, include_str!("../page/words.js")),
 ];
 

@@ -66,6 +66,24 @@ export function trust(peer) {
   });
 }
 
+/** Takes the certificate that a remote peer shows now for its own, if that is meant. */
+export function trustCertificate(peer) {
+  return askAndDo({
+    title: `Trust the new certificate of ${peer.name}?`,
+    words: `From now on its console is held to SHA-256 ${peer.certificate}. Compare that with what the host itself shows before.`,
+    button: "Trust",
+    action: async () => {
+      await unlessCancelled(change(`${peerPath(peer.id)}/trust`, { method: "POST" }, "To trust a certificate you sign in."));
+      announce(`${peer.name} is held to its new certificate.`);
+    },
+  });
+}
+
+/** Has the daemon look at the certificate of a peer's console now; what it found. */
+export function check(peer) {
+  return change(`${peerPath(peer.id)}/check`, { method: "POST" }, "To have this host connect to a console you sign in.");
+}
+
 async function searchNow() {
   if (search) return;
   search = { begun: performance.now(), found: new Set() };

@@ -3,10 +3,12 @@
 import { ago, certificate, clock, day, happened, milliseconds, plain, span, trust, whole } from "./words.js";
 import { askIfKnown, peerPath, Refusal } from "./api.js";
 import { availabilityStrip, availabilityWords, sparkline } from "./strip.js";
-import { byId, consoleLink, element, terms } from "./dom.js";
+import { byId, element, terms } from "./dom.js";
 import { condition, peers, samplesOf } from "./peers.js";
-import { remove, trust as giveName } from "./changes.js";
+import { consoleLink } from "./console.js";
 import { sentence } from "./dialog.js";
+import { certificateSection } from "./certificate.js";
+import { remove, trust as giveName, trustCertificate } from "./changes.js";
 
 /** Entries of the history that are shown. */
 const HISTORY = 100;
@@ -89,17 +91,21 @@ function top(state) {
 function page(peer, strips, history) {
   const now = Date.now();
   const state = condition(peer);
+  const proof = section("Certificate", certificateSection(peer, () => read(peer.id)));
+  // What is wrong comes first.
+  const isChanged = peer.certificate_state === "changed";
   return [
     top(state),
     element("div", { class: "buttons start" }, consoleLink(peer, "Open console", { class: "button primary", "data-keep": "console" }), ...actions(peer, state)),
     ...warnings(peer),
+    isChanged && proof,
     section("Availability", availability(strips)),
     section("Latency", latency(peer)),
     section("What is known", known(peer, now)),
     section("Addresses", addresses(peer, now)),
-    section("Certificate", certificates(peer)),
+    !isChanged && proof,
     section("History", timeline(history)),
-  ];
+  ].filter(Boolean);
 }
 
 function section(title, content) {
@@ -110,6 +116,7 @@ function actions(peer, state) {
   const button = (text, action, kind) => element("button", { type: "button", class: kind, "data-keep": text, on: { click: action } }, text);
   const buttons = [];
   if (peer.trust === "conflict" && !peer.id.includes("@")) buttons.push(button("Trust …", () => giveName(peer)));
+  if (peer.origin === "remote" && peer.certificate_state === "changed") buttons.push(button("Trust the new certificate …", () => trustCertificate(peer)));
   if (peer.origin === "remote") buttons.push(button("Remove …", () => remove(peer), "danger"));
   else if (peer.state === "down") buttons.push(button("Forget …", () => remove(peer), "danger"));
   return state ? buttons : [];
@@ -119,7 +126,7 @@ function warnings(peer) {
   const { planned } = peer;
   const texts = [
     peer.conflict && ["bad", `Conflict: ${sentence(peer.conflict)}`],
-    peer.certificate_state === "changed" && ["bad", certificate("changed")],
+    peer.certificate_state === "changed" && ["bad", certificate(peer)],
     peer.reach === "hears_us_not" && ["warn", "It is heard, but does not answer: it seems not to hear this host. Look at its firewall and at its cable."],
     peer.reach === "not_heard" && ["warn", "Others hear it, this host does not. Look at this host’s firewall and at what lies between the two."],
     peer.failure && ["warn", `The newest check failed: ${sentence(peer.failure)}`],
@@ -180,12 +187,6 @@ function addresses(peer, now) {
   };
   const head = element("tr", {}, ...["Address", "Heard on", "Last heard"].map((text) => element("th", { scope: "col", text })));
   return element("table", { class: "plain" }, element("thead", {}, head), element("tbody", {}, ...all.map(row)));
-}
-
-function certificates(peer) {
-  const words = certificate(peer.certificate_state);
-  if (!words && !peer.certificate) return null;
-  return element("div", {}, words && element("p", { text: words }), peer.certificate && terms([["SHA-256", mono(peer.certificate)]]));
 }
 
 function timeline(history) {

@@ -59,38 +59,3 @@ export function announce(sentence) {
 
 const waiting = [];
 let timer = null;
-
-/**
- * Where a peer's console answers, or null. The API builds the address of typed parts; it is held against them again, so
- * that no text of the network ever becomes a link.
- */
-function consoleUrl(peer) {
-  let url;
-  try {
-    url = new URL(peer.url);
-  } catch {
-    return null;
-  }
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const isPlain = url.protocol === "https:" && !url.username && !url.password && /^[A-Za-z0-9.:_-]+$/.test(host);
-  const isItsPort = Number(url.port || 443) === peer.https_port;
-  const isItsAddress = peer.origin === "remote" || peer.addresses.some((address) => sameAddress(address, host));
-  return isPlain && isItsPort && isItsAddress && peer.trust !== "conflict" ? url.href : null;
-}
-
-function sameAddress(address, host) {
-  if (address === host) return true;
-  try {
-    return address.includes(":") && new URL(`https://[${address}]`).hostname === `[${host}]`;
-  } catch {
-    return false;
-  }
-}
-
-/** A link to the console in a new tab, or nothing where none is to be followed. */
-export function consoleLink(peer, text, properties = {}) {
-  const url = consoleUrl(peer);
-  if (!url) return null;
-  const label = `${text} of ${peer.name}, in a new tab`;
-  return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", "aria-label": label, ...properties }, text, element("span", { class: "out", "aria-hidden": "true", text: "↗" }));
-}

@@ -2,7 +2,7 @@
 
 import { ask, askIfKnown, Refusal } from "./api.js";
 import { announce, byId, element, setText, show } from "./dom.js";
-import { clock, count, happened, plain } from "./words.js";
+import { clock, count, grouped, happened, plain } from "./words.js";
 import { condition, countKinds, drop, KINDS, peers, take, takeAll } from "./peers.js";
 import { Cancelled, isSignedIn, prepare as prepareSession, signIn, takeFromAddress, tellStateDirectory } from "./session.js";
 import { noteUp, prepare as prepareChanges } from "./changes.js";
@@ -19,6 +19,8 @@ import * as list from "./list.js";
 const REFRESH = 10_000;
 /** The same for what is drawn of the past. */
 const REFRESH_PAST = 120_000;
+/** After a peer came or went, which belongs to the past at once. */
+const REFRESH_PAST_SOON = 3000;
 
 const VIEWS = ["peers", "network", "activity", "host"];
 const WINDOWS = [["24h", "Last 24 h"], ["30d", "Last 30 d"]];
@@ -29,22 +31,31 @@ let shownWindow = WINDOWS[0];
 let view = "peers";
 let awaySince = null;
 let hasAskedToSignIn = false;
+/** How often everything was asked for, and which of the answers is shown. */
+const readings = { asked: 0, shown: 0 };
+let pastSoon = null;
 /** The events that came in since a list was asked for, for each list that is on its way. */
 const overtaking = new Set();
 
-/** Reads everything anew. What happens while the list is on its way is newer than the list. */
+/**
+ * Reads everything anew. What happens while the list is on its way is newer than the list, and an answer that was asked for
+ * later is newer than one that comes late.
+ */
 async function reload() {
+  const own = (readings.asked += 1);
   try {
     const meanwhile = [];
     overtaking.add(meanwhile);
-    const told = await ask("/v1/peers").finally(() => overtaking.delete(meanwhile));
+    const [told] = await Promise.all([ask("/v1/peers").finally(() => overtaking.delete(meanwhile)), readStatus()]);
+    if (own < readings.shown) return;
+    readings.shown = own;
     takeAll(told);
     meanwhile.forEach(apply);
     list.isLoaded();
-    list.renewAll();
+    list.arrange();
     summarise();
+    renewView();
     noteAnswer(true);
-    await readStatus();
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     if (refusal.status === 401) gate();
@@ -53,8 +64,7 @@ async function reload() {
 }
 
 async function readStatus() {
-  self ??= await ask("/v1/self");
-  status = await ask("/v1/status");
+  [self, status] = await Promise.all([self ?? ask("/v1/self"), ask("/v1/status")]);
   setText(byId("own-name"), status.name);
   document.title = `${status.name} · kimchi-peers`;
   tellStateDirectory(status.state_dir);
@@ -62,11 +72,12 @@ async function readStatus() {
   show(byId("degraded-count"), troubles > 0);
   setText(byId("degraded-count"), `${troubles}`);
   show(byId("degraded"), troubles > 0 && view !== "host");
-  if (troubles > 0) setText(byId("degraded-words"), troubles === 1 ? sentence(status.degraded[0]) : `${sentence(status.degraded[0])} And ${troubles - 1} more.`);
-  renewView();
+  if (troubles > 0) setText(byId("degraded-words"), troubles === 1 ? sentence(status.degraded[0]) : `${sentence(status.degraded[0])} (and ${troubles - 1} more)`);
 }
 
 async function readPast() {
+  clearTimeout(pastSoon);
+  pastSoon = null;
   const [name, title] = shownWindow;
   const answer = await askIfKnown(`/v1/availability?window=${name}`).catch(() => null);
   show(byId("window"), answer !== null);
@@ -104,6 +115,7 @@ function change(event) {
   const isNews = event.event !== "changed" || !before || condition(before).word !== condition(peer).word;
   list.renew(peer.id, isNews);
   if (event.event === "up") noteUp(peer.id);
+  if (event.event === "up" || event.event === "down") pastSoon ??= setTimeout(readPast, REFRESH_PAST_SOON);
   if (isNews) announce(`${peer.name} ${happened(event.event)}${event.cause && event.event !== "up" ? `: ${plain(event.cause)}` : ""}.`);
   noteEvent(event);
   renewDetail(peer.id);
@@ -161,12 +173,19 @@ function choices(id, entries, chosen, choose) {
   for (const [index, [value, , number]] of shown.entries()) {
     const button = group.children[index];
     button.setAttribute("aria-pressed", String(value === chosen));
-    setText(button.querySelector(".count"), number === null ? "" : number.toLocaleString("en"));
+    setText(button.querySelector(".count"), number === null ? "" : grouped(number));
   }
 }
 
 function prepareTools() {
   const filter = byId("filter");
+  byId("all").addEventListener("click", () => {
+    Object.assign(list.asked, { words: [], kind: "", origin: "" });
+    filter.value = "";
+    summarise();
+    list.arrange();
+    filter.focus();
+  });
   filter.addEventListener("input", () => {
     list.asked.words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     list.arrange();
@@ -243,12 +262,15 @@ function start() {
   });
   prepareDetail(() => view);
   prepareTools();
-  list.prepare(() => list.arrange());
+  list.prepare();
   byId("retry").addEventListener("click", tryNow);
   window.addEventListener("hashchange", route);
   window.addEventListener("themechange", renewView);
+  for (const button of document.querySelectorAll("[data-for]")) button.addEventListener("click", () => byId(button.dataset.for).click());
   route();
   listen({ change, reload, state: connection });
+  // The first picture does not wait for the connection; what may have been missed until then is read once that is there.
+  reload();
   readPast();
   setInterval(() => document.hidden || hasAskedToSignIn || reload(), REFRESH);
   setInterval(() => document.hidden || readPast(), REFRESH_PAST);

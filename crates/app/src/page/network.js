@@ -100,12 +100,13 @@ function link(kind, [hearer, speaker], at) {
 }
 
 function node({ id, name, state }, { x, y, cos, sin }, isOwn) {
-  const anchor = Math.abs(cos) < 0.25 ? "middle" : cos > 0 ? "start" : "end";
+  const isMiddle = Math.abs(cos) < 0.1;
+  const anchor = isMiddle ? "middle" : cos > 0 ? "start" : "end";
   const short = name.length > 20 ? `${name.slice(0, 19)}…` : name;
-  const text = drawn("text", { x: Math.abs(cos) < 0.25 ? x : x + Math.sign(cos) * 19, y: y + (Math.abs(cos) < 0.25 ? (sin > 0 ? 34 : -20) : 5 + sin * 8), "text-anchor": anchor }, isOwn ? `${short} (this host)` : short);
+  const text = drawn("text", { x: isMiddle ? x : x + Math.sign(cos) * 19, y: y + (isMiddle ? (sin > 0 ? 34 : -20) : 5 + sin * 12), "text-anchor": anchor }, isOwn ? `${short} (this host)` : short);
   const circle = drawn("circle", { cx: x, cy: y, r: 9, class: isOwn ? "node own" : "node", "data-state": state });
-  const parts = [drawn("title", {}, `${name}: ${state}`), drawn("circle", { cx: x, cy: y, r: 15, class: "halo" }), circle, text];
-  return isOwn ? drawn("g", {}, ...parts) : drawn("a", { href: `#peer=${encodeURIComponent(id)}`, "aria-label": `${name}, ${state}` }, ...parts);
+  const parts = [drawn("circle", { cx: x, cy: y, r: 15, class: "halo" }), circle, text];
+  return isOwn ? drawn("g", {}, ...parts) : drawn("a", { href: `#peer=${encodeURIComponent(id)}`, "aria-label": `${name}: ${state}` }, ...parts);
 }
 
 /** One square for each ordered pair: the row hears the column. */

@@ -9,6 +9,8 @@ const SAMPLES = 40;
 export const peers = new Map();
 /** The newest round trips of each peer, oldest first. */
 const roundTrips = new Map();
+/** When the peers were there in a time that `title` names: what the daemon told of each, by id. */
+export const past = { of: new Map(), title: "Last 24 h" };
 
 /** Takes over a peer's newest state. */
 export function take(peer) {
@@ -78,48 +80,68 @@ export function countKinds() {
   return counts;
 }
 
-/** Everything of a peer that a filter looks into, in small letters. */
+/** Everything of a peer that a filter looks into, in small letters; it is made once for each state of a peer. */
 function searchable(peer) {
-  const { word, why } = condition(peer);
-  return [peer.name, peer.id, peer.origin, peer.trust, word, why, ...peer.addresses, ...Object.values(peer.facts)].join("\n").toLowerCase();
+  let text = texts.get(peer);
+  if (text === undefined) {
+    const { word, why } = condition(peer);
+    text = [peer.name, peer.id, peer.origin, peer.trust, word, why, ...peer.addresses, ...Object.values(peer.facts)].join("\n").toLowerCase();
+    texts.set(peer, text);
+  }
+  return text;
 }
+
+const texts = new WeakMap();
 
 /** Whether a peer is what was asked for: all words, each anywhere, and the class and origin. */
-export function fits(peer, { words, kind, origin }) {
+function fits(peer, { words, kind, origin }) {
   if (origin && peer.origin !== origin) return false;
   if (kind && condition(peer).kind !== kind) return false;
-  if (words.length === 0) return true;
-  const text = searchable(peer);
-  return words.every((word) => text.includes(word));
+  return words.every((word) => searchable(peer).includes(word));
 }
 
-const natural = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const SEVERITY = { bad: 0, warn: 1, idle: 2, planned: 3, good: 4 };
+const TRUST = { conflict: 0, unsigned: 1, pinned: 2, verified: 3 };
 
-/** A number for each address, so that 10.0.0.9 comes before 10.0.0.10; text where it is none of version 4. */
-const addressOf = (peer) => peer.addresses[0] ?? "";
+/** A name as text that sorts as people would: kvm-9 before kvm-10, capitals as small letters. */
+function nameKey(peer) {
+  let key = keys.get(peer);
+  if (key === undefined) {
+    key = `${peer.name.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(12, "0"))} ${peer.id}`;
+    keys.set(peer, key);
+  }
+  return key;
+}
 
-const byName = (one, other) => natural.compare(one.name, other.name) || natural.compare(one.id, other.id);
-const byNumber = (value) => (one, other) => (value(one) ?? Infinity) - (value(other) ?? Infinity) || 0;
+const keys = new WeakMap();
 
-/** What a list can be sorted by: the comparison of two peers, given what else is known. */
-export const ORDERS = {
-  state: () => (one, other) => SEVERITY[condition(one).tone] - SEVERITY[condition(other).tone],
-  name: () => byName,
-  address: () => (one, other) => natural.compare(addressOf(one), addressOf(other)),
-  trust: () => (one, other) => natural.compare(one.trust, other.trust),
-  latency: () => byNumber((peer) => peer.rtt_ms),
-  availability: (known) => byNumber((peer) => known.get(peer.id)?.availability),
-  seen: () => byNumber((peer) => (peer.last_seen ? -Date.parse(peer.last_seen) : null)),
+/** An address as text of a fixed width, so that 10.0.0.9 comes before 10.0.0.10 and version 4 before version 6. */
+function addressKey({ addresses: [first = "~"] }) {
+  const parts = first.split(".");
+  return parts.length === 4 ? parts.map((part) => part.padStart(3, "0")).join(".") : `x${first}`;
+}
+
+/** What a list can be sorted by: a number or text of a peer, nothing where it is not known. */
+const KEYS = {
+  state: (peer) => SEVERITY[condition(peer).tone],
+  name: nameKey,
+  address: addressKey,
+  trust: (peer) => (peer.origin === "remote" ? 4 : TRUST[peer.trust]),
+  latency: (peer) => peer.rtt_ms,
+  availability: (peer) => past.of.get(peer.id)?.availability,
+  seen: (peer) => (peer.last_seen ? -Date.parse(peer.last_seen) : null),
 };
 
-/** The peers in an order, turned round if `down`; equals by name. */
-export function sorted(list, order, down, availability) {
-  const compare = ORDERS[order](availability);
-  const sign = down ? -1 : 1;
-  return list.sort((one, other) => {
-    const first = compare(one, other);
-    // Infinity minus Infinity: both are not known.
-    return (Number.isNaN(first) ? 0 : sign * first) || byName(one, other);
+/** The peers that are asked for, in the order that is asked for; equals by name, and what is not known last. */
+export function chosen(asked) {
+  const key = KEYS[asked.order];
+  const sign = asked.down ? -1 : 1;
+  const found = [];
+  for (const peer of peers.values()) if (fits(peer, asked)) found.push({ peer, key: key(peer) ?? null, name: nameKey(peer) });
+  found.sort((one, other) => {
+    if (one.key === other.key) return one.name < other.name ? -1 : 1;
+    if (one.key === null || other.key === null) return one.key === null ? 1 : -1;
+    return one.key < other.key ? -sign : sign;
   });
+  return found.map(({ peer }) => peer);
 }

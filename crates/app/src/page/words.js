@@ -28,6 +28,8 @@ const CAUSES = {
   identity_conflict: "same identity twice",
   conflict_ended: "conflict is over",
   certificate_changed: "another certificate",
+  certificate_matches: "the right certificate",
+  certificate_trusted: "its new certificate is trusted",
   unresolvable: "name not found",
   forbidden_address: "name leads to an address that is not allowed",
   refused: "refuses connections",
@@ -77,14 +79,12 @@ export function trust(peer) {
   return Object.hasOwn(TRUST, peer.trust) ? TRUST[peer.trust] : [plain(peer.trust), ""];
 }
 
-/** Whether its certificate is the one it announced, in words; nothing where that is not told. */
-export function certificate(state) {
-  const said = {
-    match: "The console shows the certificate that the host announced.",
-    changed: "The console shows another certificate than was announced or seen before. Do not log in before you know why.",
-    unknown: "Nothing is known yet of the certificate that its console shows.",
-  };
-  return Object.hasOwn(said, state) ? said[state] : "";
+/** Whether its certificate is the one that it should be, in words. */
+export function certificate({ certificate_state: state, certificate: shown, certificate_expected: expected, origin }) {
+  if (state === "match") return origin === "remote" ? "The console shows the certificate that it showed first." : "The console shows the certificate that the host announces.";
+  if (state === "changed") return `The console shows another certificate than ${origin === "remote" ? "it did first" : "the host announces"}. Do not log in before you know why.`;
+  if (expected) return "Nobody looked yet whether the console shows the certificate that it should.";
+  return shown ? "The host announces no certificate, so there is nothing to hold this one against." : "Nothing is known yet of the certificate that its console shows.";
 }
 
 const STEPS = [
@@ -114,17 +114,17 @@ export function ago(time, now) {
   return `${Math.floor(seconds / unit)} ${name} ago`;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const WHOLE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
-
-const formatted = (format, time) => (Number.isNaN(Date.parse(time)) ? "not known" : format.format(new Date(time)));
+/** Made when it is used first: that takes a while, which the first picture need not wait for. */
+const format = (options) => {
+  let made = null;
+  return (time) => (Number.isNaN(Date.parse(time)) ? "not known" : (made ??= new Intl.DateTimeFormat(undefined, options)).format(new Date(time)));
+};
 /** The time of day with seconds. */
-export const clock = (time) => formatted(CLOCK, time);
+export const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 /** The day, as "Monday, 30 November". */
-export const day = (time) => formatted(DAY, time);
+export const day = format({ weekday: "long", day: "numeric", month: "long" });
 /** Day and time. */
-export const whole = (time) => formatted(WHOLE, time);
+export const whole = format({ dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
 /** A round trip: "0.4 ms", "12 ms". */
 export function milliseconds(value) {
@@ -140,4 +140,7 @@ export function percent(share) {
 }
 
 /** "1 peer", "2 peers". */
-export const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+export const count = (number, one, many = `${one}s`) => `${grouped(number)} ${number === 1 ? one : many}`;
+
+/** "1,234". */
+export const grouped = (number) => (number < 1000 ? `${number}` : number.toLocaleString("en"));

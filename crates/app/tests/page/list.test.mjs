@@ -15,6 +15,12 @@ let second, third;
 
 test("an empty list says what to do", async () => {
   await shows(page.tab.locator("#nothing"), "No other host has been heard yet");
+  await shows(page.tab.locator("#nothing"), "kimchi-peers doctor");
+  await page.tab.getByRole("button", { name: "Search again" }).click();
+  await shows(page.tab.locator("#search-words"), "Asked: nobody new answered.");
+  await page.tab.getByRole("button", { name: "Add one by hand" }).click();
+  await page.tab.getByRole("dialog", { name: "Add a peer of another network" }).waitFor();
+  await page.tab.keyboard.press("Escape");
   await shows(page.tab.locator("#summary"), "sees nobody else yet");
   assert.equal(await page.tab.title(), "kvm-1 · kimchi-peers");
 });
@@ -66,8 +72,10 @@ test("a filter leaves what fits, by name, address, state and origin", async () =
     assert.deepEqual(await page.rows().locator(".name").allInnerTexts(), names, text);
   }
   await filter.fill("nobody");
-  await shows(page.tab.locator("#nothing"), "No peer fits the filter");
-  await filter.fill("");
+  await shows(page.tab.locator("#nothing-fits"), "No peer fits the filter");
+  await page.tab.getByRole("button", { name: "Show all" }).click();
+  assert.equal(await filter.inputValue(), "");
+  assert.equal(await page.rows().count(), 2);
   const up = page.tab.locator("#by-state").getByRole("button", { name: /^Up/ });
   await up.click();
   assert.equal(await up.getAttribute("aria-pressed"), "true");

@@ -136,6 +136,16 @@ fn who_is_signed_in_changes_the_list() {
 }
 
 #[test]
+fn a_certificate_that_changed_is_told() {
+    with_browser(|| in_browser("certificates", nothing));
+}
+
+#[test]
+fn absences_hearing_and_the_past_are_shown() {
+    with_browser(|| in_browser("past", nothing));
+}
+
+#[test]
 fn it_is_for_everybody() {
     with_browser(|| in_browser("looks", nothing));
 }

@@ -57,6 +57,8 @@ function special(number, made) {
       return { ...gone, reason: "left", last_seen: ago(1500), state_since: ago(1500), planned: { until: ago(-5700), reason: "firmware", overdue: false } };
     case 21:
       return { state: "suspect", reason: "silent", last_seen: ago(3), state_since: ago(2) };
+    case 27:
+      return { certificate_state: "changed" };
     case 33:
       return { trust: "conflict", url: "" };
     default:
@@ -157,6 +159,8 @@ export async function stage(number, { degraded = [], port = 0 } = {}) {
       readers.add(response);
       return void request.on("close", () => readers.delete(response));
     }
+    const looked = /^\/v1\/peers\/([^/]+)\/check$/.exec(url.pathname) && known.peers.find((peer) => peer.id === decodeURIComponent(url.pathname.split("/")[3]));
+    if (looked) return void response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ ...detail(looked), address: new URL(looked.url).host }));
     if (request.method === "POST") return void response.writeHead(202, { "Content-Type": "application/json" }).end("{}");
     const one = url.pathname.startsWith("/v1/peers/") && known.peers.find((peer) => peer.id === decodeURIComponent(url.pathname.slice(10)));
     const told = one ? detail(one) : answers[url.pathname]?.(url.searchParams);
@@ -178,7 +182,7 @@ export async function stage(number, { degraded = [], port = 0 } = {}) {
 function detail(peer) {
   const evidence = peer.origin === "local" ? [{ interface: "br0", address: peer.addresses[0], last_heard: peer.last_seen }] : [];
   const conflict = peer.trust === "conflict" ? "kvm-busan at 10.77.0.3 has the same name; give one of the two another name" : null;
-  return { ...peer, conflict, failure: peer.reason === "refused" ? "nobody accepts connections there" : null, evidence, certificate: "5f1a".repeat(16), history: [] };
+  return { ...peer, conflict, failure: peer.reason === "refused" ? "nobody accepts connections there" : null, evidence, certificate: peer.certificate_state === "unknown" ? null : "5f1a".repeat(16), certificate_expected: (peer.certificate_state === "changed" ? "9c04" : "5f1a").repeat(16), history: [] };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

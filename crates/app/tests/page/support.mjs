@@ -12,8 +12,6 @@ export const HOSTS = JSON.parse(process.env.PAGE_HOSTS ?? "[]");
 const PROGRAM = process.env.PAGE_PROGRAM;
 const API = "127.0.0.1:18132";
 export const ORIGIN = `http://${API}`;
-/** What a daemon may not have (yet); the page leaves the part out that needs it. */
-const ABSENT = /status of 404 .*\/v1\/(availability|history|matrix)/;
 /** Far more than anything here takes; a limit against hanging. */
 export const LONG = 30_000;
 
@@ -103,7 +101,7 @@ export async function open(path = "/", { origin = ORIGIN, isOpen = true, route, 
     row: (name) => tab.locator("#list tbody tr:not(.group):not([hidden])").filter({ has: tab.locator(".name", { hasText: new RegExp(`^${name.replaceAll(".", "\\.")}$`) }) }),
     rows: () => tab.locator("#list tbody tr:not(.group):not([hidden])"),
     /** `allowed` is what the console may have said: the browser logs each answer that is an error. */
-    sound: (allowed = []) => assert.deepEqual(wrong.filter((line) => ![...allowed, ABSENT].some((part) => part.test(line))), []),
+    sound: (allowed = []) => assert.deepEqual(wrong.filter((line) => !allowed.some((part) => part.test(line))), []),
     close: () => context.close(),
   };
   if (route) await tab.route(route[0], (asked) => asked.fulfill({ json: route[1] }));
@@ -124,8 +122,8 @@ export function kept(name) {
 }
 
 /** Waits until a text is somewhere in what the locator finds. */
-export async function shows(locator, text) {
-  await locator.filter({ hasText: text }).first().waitFor({ timeout: LONG }).catch(async () => {
+export async function shows(locator, text, patience = LONG) {
+  await locator.filter({ hasText: text }).first().waitFor({ timeout: patience }).catch(async () => {
     const found = await locator.allInnerTexts();
     assert.fail(`not shown: ${text}, but ${JSON.stringify(found)}`);
   });
