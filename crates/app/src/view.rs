@@ -52,6 +52,15 @@ pub(crate) struct PeerView {
     pub(crate) certificate_state: CertificateState,
 }
 
+impl PeerView {
+    /// Where its console answers, for who would follow it without a second thought: nothing where the row is in conflict, or
+    /// where another certificate was shown than should be, since whoever answers there gets the password that is typed.
+    pub(crate) fn safe_url(&self) -> Option<&str> {
+        let is_safe = self.trust != Trust::Conflict && self.certificate_state != CertificateState::Changed;
+        (is_safe && !self.url.is_empty()).then_some(self.url.as_str())
+    }
+}
+
 /// Whether a console shows the certificate that its host announces, or, of a remote peer, that it showed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

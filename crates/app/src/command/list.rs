@@ -53,7 +53,8 @@ fn only_for_ansible() -> Failure {
 
 const fn none_of(known: usize) -> &'static str {
     if known == 0 {
-        "no peers yet; ask the network again with `kimchi-peers search`, or add one with `kimchi-peers add HOST`"
+        "no peers yet; ask the network again with `kimchi-peers search`, find out why with `kimchi-peers doctor`, or add one \
+         with `kimchi-peers add HOST`"
     } else {
         "no peers are there now; see those that are down with `kimchi-peers list --all`"
     }

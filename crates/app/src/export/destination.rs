@@ -50,7 +50,7 @@ pub(crate) struct Destination {
     /// The address, where one is known.
     pub(crate) address: Option<IpAddr>,
     pub(crate) https_port: u16,
-    /// Where its console is, with its path; nothing where there is no link.
+    /// Where its console is, with its path; nothing where that is not to be followed.
     pub(crate) url: Option<String>,
     pub(crate) origin: Origin,
     pub(crate) state: &'static str,
@@ -84,7 +84,7 @@ impl Destination {
             host,
             address,
             https_port: peer.https_port,
-            url: Some(peer.url.clone()).filter(|url| is_plain_url(url)),
+            url: peer.safe_url().filter(|url| is_plain_url(url)).map(str::to_owned),
             origin: peer.origin,
             state: peer.state.as_str(),
             trust: peer.trust,

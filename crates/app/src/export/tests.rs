@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::client::tests::{peer, remote};
-use crate::view::{PeerState, PeerView, Trust};
+use crate::view::{CertificateState, PeerState, PeerView, Trust};
 
 /// A peer of IPv4 with facts, one of IPv6, and one that was added by hand and never reached.
 fn sample() -> Vec<PeerView> {
@@ -220,4 +220,15 @@ fn cockpit_gets_its_file_and_no_other_is_touched() {
     let nowhere = place.path().join("no/such.json");
     assert!(matches!(cockpit::write(&nowhere, &text), Err(cockpit::CockpitError::NoDirectory(_))));
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2, "no half-written file is left");
+}
+
+#[test]
+fn a_console_with_another_certificate_is_no_link() {
+    let mut changed = peer("kvm-1", "10.0.0.1");
+    assert!(ansible::inventory(&destinations(&[changed.clone()])).to_string().contains("kimchi_url"));
+    changed.certificate_state = CertificateState::Changed;
+    let destinations = destinations(&[changed]);
+    assert!(!ansible::inventory(&destinations).to_string().contains("kimchi_url"));
+    // The host itself is reached by other keys than that of its console.
+    assert!(ssh_config::blocks(&destinations).contains("HostName 10.0.0.1"));
 }

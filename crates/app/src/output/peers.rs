@@ -58,8 +58,8 @@ pub(crate) fn peers(peers: &[PeerView], output: Output, surface: Surface, now: S
         Output::Table => narrow(peers, now).render(surface.width, surface.colour),
         Output::Wide => wide(peers).render(None, surface.colour),
         Output::Csv => comma_separated(peers, surface.is_terminal),
-        Output::Urls => one_a_line(peers, |peer| &peer.url),
-        Output::Names => one_a_line(peers, |peer| &peer.name),
+        Output::Urls => one_a_line(peers, |peer| peer.safe_url().unwrap_or_default()),
+        Output::Names => one_a_line(peers, |peer| peer.name.as_str()),
         Output::Ansible => return json::pretty(&ansible::inventory(&destinations(peers)), surface.is_terminal),
         Output::Prometheus => {
             return json::pretty(&prometheus::groups(&destinations(peers), None), surface.is_terminal);
@@ -127,13 +127,22 @@ fn narrow(peers: &[PeerView], now: SystemTime) -> Table {
             Cell::new(&peer.name),
             Cell::toned(&state_words(peer, now), Some(state_tone(peer))),
             Cell::new(peer.addresses.first().map_or("-", String::as_str)),
-            Cell::new(&peer.url),
+            url_cell(peer),
             Cell::new(peer.origin.as_str()),
             trust_cell(peer),
             Cell::new(&ago(&peer.state_since, now)),
         ]);
     }
     table
+}
+
+/// Where its console is. Terminals make links of addresses, so one that is not to be followed at once is not there.
+fn url_cell(peer: &PeerView) -> Cell {
+    match (peer.safe_url(), peer.certificate_state) {
+        (Some(url), _) => Cell::new(url),
+        (None, CertificateState::Changed) => Cell::toned("! certificate", Some(Tone::Bad)),
+        (None, CertificateState::Match | CertificateState::Unknown) => Cell::new("-"),
+    }
 }
 
 /// What the row proved, with a mark where somebody else has a better claim. Who was added by hand proves nothing this way.
@@ -213,7 +222,7 @@ fn csv_fields(peer: &PeerView) -> [String; 19] {
 }
 
 /// One text a line; a line break in one would be two.
-fn one_a_line(peers: &[PeerView], text: impl Fn(&PeerView) -> &String) -> String {
+fn one_a_line(peers: &[PeerView], text: impl Fn(&PeerView) -> &str) -> String {
     let shown = peers.iter().map(|peer| printable(text(peer))).filter(|text| !text.is_empty());
     shown.map(|text| format!("{text}\n")).collect()
 }
@@ -243,7 +252,7 @@ mod tests {
 NAME             STATE               ADDRESS   URL                           ORIGIN  TRUST       SINCE
 kvm-1            up                  10.0.0.1  https://10.0.0.1:8001         local   unsigned    5 min
 kvm-2            down, said goodbye  10.0.0.2  https://10.0.0.2:8001         local   unsigned    5 min
-=cmd\\u{1b}[2J    up, conflict        10.0.0.3  https://10.0.0.3:8001         local   ! conflict  5 min
+=cmd\\u{1b}[2J    up, conflict        10.0.0.3  -                             local   ! conflict  5 min
 lab.example.org  unknown             -         https://lab.example.org:8001  remote  -           5 min
 ";
 
@@ -279,8 +288,13 @@ lab.example.org  unknown             -         https://lab.example.org:8001  rem
             (state_words(&changed, SystemTime::UNIX_EPOCH).as_str(), state_tone(&changed)),
             ("up, another certificate", Tone::Doubt)
         );
-        let text = peers(&[changed], Output::Wide, Surface::default(), SystemTime::UNIX_EPOCH).unwrap();
-        assert!(text.contains("  ! changed  "), "{text}");
+        let shown =
+            |output| peers(std::slice::from_ref(&changed), output, Surface::default(), SystemTime::UNIX_EPOCH).unwrap();
+        assert!(shown(Output::Wide).contains("  ! changed  "), "{}", shown(Output::Wide));
+        // What is followed at once is not there.
+        let table = shown(Output::Table);
+        assert!(table.contains("  ! certificate  ") && !table.contains("https:"), "{table}");
+        assert_eq!(shown(Output::Urls), "");
     }
 
     #[test]
