@@ -53,6 +53,7 @@ mod service_manager;
 mod slptool;
 mod sockets;
 mod system_calls;
+mod terminal;
 mod tls;
 
 use inside::inside;

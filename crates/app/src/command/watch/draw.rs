@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Cell, Paragraph, Row, Table, Wrap};
 
 use super::view::{NEWS_SHOWN, Shown, View};
 use crate::output::{Tone, ago, printable, state_tone, state_words};
@@ -18,6 +18,7 @@ const WIDTH_OF_ALL: u16 = 72;
 const HEIGHT_OF_ALL: u16 = 12;
 
 const KEYS: &str = "q quit  / filter  s sort  Enter detail  ? help";
+const NOBODY: &str = "no peers yet; if one should be here, ask `kimchi-peers doctor` on both hosts";
 const HELP: [&str; 10] = [
     "up down k j       move",
     "PgUp PgDn g G     a page, to the first, to the last",
@@ -33,22 +34,29 @@ const HELP: [&str; 10] = [
 
 /// Draws all of it.
 pub(super) fn draw(frame: &mut Frame<'_>, view: &View, now: SystemTime) {
-    let news = if frame.area().height < HEIGHT_OF_ALL { 0 } else { NEWS_SHOWN as u16 };
+    // A page to read gets all the room there is.
+    let is_page = matches!(view.shown, Shown::Help | Shown::Detail(..));
+    let news = if is_page || frame.area().height < HEIGHT_OF_ALL { 0 } else { NEWS_SHOWN as u16 };
     let heights = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(news), Constraint::Length(1)];
     let [head, body, told, foot] = Layout::vertical(heights).areas(frame.area());
     frame.render_widget(Paragraph::new(headline(view)), head);
     match &view.shown {
         Shown::List | Shown::Typing => draw_list(frame, body, view, now),
-        Shown::Help => frame.render_widget(Paragraph::new(HELP.map(Line::raw).to_vec()), body),
+        Shown::Help => frame.render_widget(wrapped(HELP.map(Line::raw).to_vec()), body),
         Shown::Detail(lines, first) => {
             let lines: Vec<Line<'_>> = lines.iter().skip(*first).map(|line| Line::raw(line.as_str())).collect();
-            frame.render_widget(Paragraph::new(lines), body);
+            frame.render_widget(wrapped(lines), body);
         }
     }
     let faint = style(Some(Tone::Faint), view.colour);
     let lines: Vec<Line<'_>> = view.news.iter().map(|line| Line::styled(line.as_str(), faint)).collect();
     frame.render_widget(Paragraph::new(lines), told);
     frame.render_widget(Paragraph::new(footline(view)), foot);
+}
+
+/// Text to read: what has no room in a line goes on in the next one.
+fn wrapped(lines: Vec<Line<'_>>) -> Paragraph<'_> {
+    Paragraph::new(lines).wrap(Wrap { trim: false })
 }
 
 fn headline(view: &View) -> Line<'static> {
@@ -81,8 +89,8 @@ fn footline(view: &View) -> Line<'static> {
 fn draw_list(frame: &mut Frame<'_>, area: Rect, view: &View, now: SystemTime) {
     let rows = view.rows();
     if rows.is_empty() {
-        let words = if view.filter.is_empty() { "no peers yet" } else { "no peer fits the filter" };
-        return frame.render_widget(Paragraph::new(words), area);
+        let words = if view.filter.is_empty() { NOBODY } else { "no peer fits the filter" };
+        return frame.render_widget(wrapped(vec![Line::raw(words)]), area);
     }
     // Only what is seen is drawn: a large network has thousands of rows.
     let seen = usize::from(area.height.saturating_sub(1)).max(1);
