@@ -119,15 +119,18 @@ async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Fa
     let pause = duration.map_or(LEAVE_AFTER, |whole| LEAVE_AFTER.min(whole / 5));
     let story = async {
         let mut others = Vec::new();
+        let key = HostKey::generate()?;
         for number in 1..hosts {
-            others.push(start_other(number, port)?);
+            let own = if number + 1 == hosts { &key } else { &HostKey::generate()? };
+            others.push(start_other(number, port, own)?);
             tokio::time::sleep(START_INTERVAL.min(pause)).await;
         }
         tokio::time::sleep(pause).await;
         if let Some(leaving) = others.pop() {
             leaving.shutdown().await;
             tokio::time::sleep(pause).await;
-            others.push(start_other(hosts - 1, port)?);
+            // As the host that it was: with another key its name would not be its own.
+            others.push(start_other(hosts - 1, port, &key)?);
         }
         std::future::pending::<Result<(), Failure>>().await
     };
@@ -137,9 +140,8 @@ async fn play(hosts: u8, port: u16, duration: Option<Duration>) -> Result<(), Fa
     }
 }
 
-fn start_other(number: u8, port: u16) -> Result<Discovery, Failure> {
-    let key = HostKey::generate()?;
-    let mut config = Config::with_key(&name(number), &key).map_err(|error| in_words(&error))?;
+fn start_other(number: u8, port: u16, key: &HostKey) -> Result<Discovery, Failure> {
+    let mut config = Config::with_key(&name(number), key).map_err(|error| in_words(&error))?;
     config.interfaces = vec!["lo".to_owned()];
     config.address = Some(address(number));
     config.port = port;
