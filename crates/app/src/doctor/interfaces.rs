@@ -26,7 +26,12 @@ fn one(interface: &InterfaceFact) -> Finding {
         Some(address) if interface.used => Finding::ok(CHECK, format!("used, announcing {address}")),
         _ if interface.named && !interface.used => {
             let finding = Finding::problem(CHECK, format!("named in the settings and not used: {why}"));
-            if why == "down" { finding.mend(format!("ip link set dev {name} up")) } else { finding }
+            let command = if why == "down" {
+                format!("ip link set dev {name} up")
+            } else {
+                format!("ip address show dev {name}")
+            };
+            finding.mend(command)
         }
         _ => Finding::ok(CHECK, format!("not used: {why}")),
     };

@@ -75,6 +75,8 @@ fn there(facts: &Facts, peer: &PeerFact) -> Finding {
         }
         (PeerState::Unknown, _) => {
             Finding::warning("peer", format!("it was known{at} before this daemon started, and was not heard since"))
+                .mend("kimchi-peers search")
+                .mend(format!("on {}: kimchi-peers doctor", peer.name))
         }
         (PeerState::Down, Some("left")) => {
             Finding::problem("peer", format!("it said goodbye {since} ago: its daemon was stopped"))
