@@ -2,7 +2,7 @@
 
 #[path = "../crates/app/src/api/mod.rs"]
 mod api;
-#[path = "../crates/app/src/cli.rs"]
+#[path = "../crates/app/src/cli/mod.rs"]
 mod cli;
 #[path = "../crates/app/src/client/mod.rs"]
 mod client;
@@ -32,5 +32,5 @@ mod service;
 mod settings;
 #[path = "../crates/app/src/store/mod.rs"]
 mod store;
-#[path = "../crates/app/src/view.rs"]
+#[path = "../crates/app/src/view/mod.rs"]
 mod view;

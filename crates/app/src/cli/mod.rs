@@ -4,20 +4,23 @@ mod doctor;
 mod export;
 mod history;
 mod leave;
+mod output;
+mod run;
 mod trust;
 
 use std::ffi::OsString;
-use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use doctor::{DoctorArguments, MatrixArguments, MatrixOutput};
 pub(crate) use export::{ExportCockpitArguments, ExportCommand};
 pub(crate) use history::{HistoryArguments, Records};
 pub(crate) use leave::LeaveArguments;
+pub(crate) use output::{ListOutput, Output, TextOrJson, TextOutput};
+pub(crate) use run::RunArguments;
 pub(crate) use trust::{
     CheckArguments, KeyCommand, KeyGenerateArguments, KeyIdArguments, KeyInstallArguments, KeyShowArguments,
     ResetIdentityArguments, TrustArguments,
@@ -110,7 +113,7 @@ impl NoConnection {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Take part in discovery: the daemon, in the foreground
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = run::EXAMPLES)]
     Run(RunArguments),
     /// Ask the network who is there, now
     #[command(after_help = "Examples:\n  kimchi-peers search\n  kimchi-peers search --wait 3s -o json")]
@@ -198,57 +201,6 @@ pub(crate) enum Command {
         unused: NoConnection,
     },
 }
-
-/// The daemon's options. Each goes before the environment, and that before the configuration file.
-#[derive(Debug, Args, Default)]
-pub(crate) struct RunArguments {
-    /// Reads this configuration file [default: /etc/kimchi-peers/kimchi-peers.toml if it exists]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// This host's name [default: the host name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Uses only this interface; several times for several [default: all that lead out of the host]
-    #[arg(long, value_name = "INTERFACE")]
-    pub(crate) interface: Vec<String>,
-    /// The IPv4 multicast group [default: 224.0.0.132]
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) group: Option<Ipv4Addr>,
-    /// The UDP port of discovery [default: 8000]
-    #[arg(long, value_name = "PORT", value_parser = port)]
-    pub(crate) port: Option<u16>,
-    /// Where this host's console answers HTTP [default: 8000]
-    #[arg(long, value_name = "PORT", value_parser = port)]
-    pub(crate) http_port: Option<u16>,
-    /// Where this host's console answers HTTPS [default: 8001]
-    #[arg(long, value_name = "PORT", value_parser = port)]
-    pub(crate) https_port: Option<u16>,
-    /// Makes a certificate for what other hosts can reach of the API: self-signed
-    #[arg(long, value_name = "HOW")]
-    pub(crate) tls: Option<String>,
-    /// The certificate of what other hosts can reach of the API, PEM
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of that certificate, PEM
-    #[arg(long, value_name = "FILE")]
-    pub(crate) tls_key: Option<PathBuf>,
-    /// Whom to list: mark (everybody, marked), require-signed or require-group [default: mark]
-    #[arg(long, value_name = "MODE")]
-    pub(crate) trust: Option<String>,
-    /// What to log on stderr: error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) log: Option<String>,
-    /// Prints one JSON object per event on stdout
-    #[arg(long)]
-    pub(crate) events: bool,
-}
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  kimchi-peers run
-  kimchi-peers run --name kvm-1 --interface br0
-  kimchi-peers run --state-dir ./state --api 127.0.0.1:8132 --events
-  kimchi-peers run --api unix:/run/kimchi-peers/api.sock --api 0.0.0.0:8132 --tls self-signed";
 
 /// Options of `search`.
 #[derive(Debug, Args)]
@@ -353,99 +305,6 @@ pub(crate) struct ConfigShowArguments {
     pub(crate) output: TextOutput,
 }
 
-/// How a list of peers is printed, as it was asked for.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct ListOutput {
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Output,
-    /// Short for -o json
-    #[arg(long, conflicts_with = "output")]
-    json: bool,
-}
-
-impl ListOutput {
-    /// What was asked for.
-    pub(crate) const fn format(self) -> Output {
-        if self.json { Output::Json } else { self.output }
-    }
-}
-
-impl From<Output> for ListOutput {
-    fn from(output: Output) -> Self {
-        Self { output, json: false }
-    }
-}
-
-/// How anything else is printed, as it was asked for.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct TextOutput {
-    /// How to print
-    #[arg(short, long, value_enum, default_value_t)]
-    output: TextOrJson,
-    /// Short for -o json
-    #[arg(long, conflicts_with = "output")]
-    json: bool,
-}
-
-impl TextOutput {
-    /// What was asked for.
-    pub(crate) const fn format(self) -> TextOrJson {
-        if self.json { TextOrJson::Json } else { self.output }
-    }
-}
-
-impl From<TextOrJson> for TextOutput {
-    fn from(output: TextOrJson) -> Self {
-        Self { output, json: false }
-    }
-}
-
-/// How a list of peers is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Output {
-    /// Columns that fit the width
-    #[default]
-    Table,
-    /// All columns
-    Wide,
-    /// A JSON array
-    Json,
-    /// Comma-separated values with a header
-    Csv,
-    /// One URL a line
-    Urls,
-    /// One name a line
-    Names,
-    /// A dynamic inventory of Ansible
-    Ansible,
-    /// Targets for the file service discovery of Prometheus
-    Prometheus,
-    /// Host blocks for ssh_config
-    SshConfig,
-    /// Lines of /etc/hosts
-    Hosts,
-    /// Connection URIs of libvirt, one a line
-    Libvirt,
-}
-
-impl Output {
-    /// Whether it is read by a program that wants hosts to talk to.
-    pub(crate) const fn is_of_hosts_to_talk_to(self) -> bool {
-        !matches!(self, Self::Table | Self::Wide | Self::Json | Self::Csv)
-    }
-}
-
-/// How anything else is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum TextOrJson {
-    /// For people
-    #[default]
-    Text,
-    /// JSON, one object
-    Json,
-}
-
 /// Reads a port.
 fn port(text: &str) -> Result<u16, &'static str> {
     text.parse::<NonZeroU16>().map(NonZeroU16::get).map_err(|_| "it must be a port number from 1 to 65535")
@@ -460,85 +319,4 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_definition_holds_together() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_seconds_or_have_a_unit() {
-        for (text, milliseconds) in [("2", 2000), ("0.5", 500), ("500ms", 500), ("1m 1s", 61_000), ("0", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in ["", ".", "-1", "soon", "1.2.3", "inf", "1e9", "99999999999999999999999", "2 parsecs"] {
-            assert!(duration(text).is_err_and(|error| error.contains("500ms")), "{text}");
-        }
-    }
-
-    #[test]
-    fn all_ports_have_the_same_bounds() {
-        for option in ["run --port", "run --http-port", "run --https-port", "search --port", "config show --port"] {
-            for (value, is_port) in [("0", false), ("1", true), ("65535", true), ("65536", false), ("-1", false)] {
-                let words = format!("kimchi-peers {option}={value}");
-                match Cli::try_parse_from(words.split(' ')) {
-                    Ok(_) => assert!(is_port, "{words}"),
-                    Err(error) => assert!(!is_port && error.to_string().contains("1 to 65535"), "{words}: {error}"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_daemon_is_named_before_the_command_or_after_it() {
-        let read = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap();
-        for line in ["kimchi-peers --api a --state-dir s list", "kimchi-peers list --api a --state-dir s"] {
-            let Cli { connection, .. } = read(line);
-            assert_eq!((connection.api, connection.state_dir), (vec!["a".to_owned()], Some(PathBuf::from("s"))));
-        }
-        assert_eq!(read("kimchi-peers run --api a --api b").connection.api, ["a", "b"]);
-        assert_eq!(read("kimchi-peers config show --api a").connection.api, ["a"]);
-        for line in ["kimchi-peers --api a demo", "kimchi-peers demo --api a", "kimchi-peers --state-dir s demo"] {
-            assert!(matches!(read(line).command, Command::Demo(demo) if demo.unused.is_given()), "{line}");
-        }
-        assert!(matches!(read("kimchi-peers demo").command, Command::Demo(demo) if !demo.unused.is_given()));
-    }
-
-    #[test]
-    fn only_commands_that_reach_a_daemon_show_where_it_is() {
-        let mut cli = Cli::command();
-        cli.build();
-        for (command, shows) in [("list", true), ("run", true), ("demo", false), ("man", false), ("completions", false)]
-        {
-            let help = cli.find_subcommand_mut(command).unwrap().render_help().to_string();
-            assert_eq!(help.contains("--api"), shows, "{help}");
-            assert_eq!(help.contains("--state-dir"), shows, "{help}");
-        }
-    }
-
-    #[test]
-    fn an_id_may_begin_with_a_hyphen() {
-        for line in [
-            "kp show -4geZoMyUZ1S --json",
-            "kp show --json -4geZoMyUZ1S",
-            "kp trust -4geZoMyUZ1S",
-            "kp key use -4geZoMyUZ1",
-        ] {
-            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
-        }
-        assert!(Cli::try_parse_from(["kp", "show", "a", "--jsno"]).is_err());
-    }
-
-    #[test]
-    fn json_is_short_for_its_format() {
-        let json = |line: &str| Cli::try_parse_from(line.split(' ')).map(|cli| cli.command);
-        assert!(matches!(json("kp list --json"), Ok(Command::List(list)) if list.output.format() == Output::Json));
-        assert!(
-            matches!(json("kp show a --json"), Ok(Command::Show(show)) if show.output.format() == TextOrJson::Json)
-        );
-        assert!(json("kp list --json -o csv").is_err());
-    }
-}
+mod tests;
