@@ -34,7 +34,12 @@ pub(super) fn one(remote: &RemoteFact) -> Finding {
                 }
                 _ => ("check", "journalctl -u kimchi-peers".to_owned()),
             };
-            Finding::problem(CHECK, format!("{step}: {sentence}")).mend(command)
+            let finding = Finding::problem(CHECK, format!("{step}: {sentence}")).mend(command);
+            if step == "resolve" {
+                finding.mend(format!("if it is mistyped: kimchi-peers remove {}", remote.id))
+            } else {
+                finding
+            }
         }
     };
     finding.about(&remote.name)

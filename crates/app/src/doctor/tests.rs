@@ -264,6 +264,8 @@ fn remote_peers_are_told_one_by_one_with_the_step_that_failed() {
             only(&well().with_daemon(|daemon| daemon.remotes = vec![remote(cause)]), "remote", Verdict::Problem);
         assert_eq!((found.evidence.as_str(), found.mend[0].as_str()), (step, command));
         assert_eq!(found.subject.as_deref(), Some("nine"));
+        let removes = found.mend.iter().any(|command| command.ends_with("kimchi-peers remove kvm9.example.org:8001"));
+        assert_eq!(removes, cause == "unresolvable");
     }
     let answered = RemoteFact { failure: None, state: PeerState::Up, rtt_ms: Some(1.25), ..remote("") };
     assert_eq!(wrong(&examine(&well().with_daemon(|daemon| daemon.remotes = vec![answered]))), []);
