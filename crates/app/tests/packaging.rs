@@ -156,17 +156,41 @@ fn zsh_takes_the_completions() {
     assert_eq!(said, "_kimchi-peers: function\n");
 }
 
-/// The sources of all that a package has, from the root of the project.
-fn assets(package: &str) -> BTreeSet<String> {
+/// All that a package has, as the manifest says it.
+fn assets_of(package: &str) -> Vec<toml::Value> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
-    let assets = manifest["package"]["metadata"][package]["assets"].as_array().unwrap();
+    manifest["package"]["metadata"][package]["assets"].as_array().unwrap().clone()
+}
+
+/// The sources of all that a package has, from the root of the project.
+fn assets(package: &str) -> BTreeSet<String> {
     let source = |asset: &toml::Value| {
         // A link has no source.
         let source = asset.get("source").or_else(|| asset.get(0))?;
         Some(source.as_str()?.trim_start_matches("../../").to_owned())
     };
-    assets.iter().filter_map(source).collect()
+    assets_of(package).iter().filter_map(source).collect()
+}
+
+#[test]
+fn the_link_of_the_deb_is_the_alternative_and_leads_to_the_program() {
+    let assets = assets_of("deb");
+    let links: Vec<(&str, &str)> = assets
+        .iter()
+        .filter_map(|asset| Some((asset.get("dest")?.as_str()?, asset.get("link_name")?.as_str()?)))
+        .collect();
+    let [(place, target)] = links[..] else { panic!("{links:?}") };
+    assert!(text("debian/scripts/postinst").contains(&format!("/usr/bin/slptool slptool /{place} ")), "{place}");
+    let mut path = Path::new("/").join(place);
+    path.pop();
+    for part in target.split('/') {
+        match part {
+            ".." => assert!(path.pop(), "{target}"),
+            name => path.push(name),
+        }
+    }
+    assert_eq!(path, Path::new("/usr/bin/kimchi-peers"));
 }
 
 #[test]
