@@ -1,7 +1,6 @@
 //! Opening: find the database, repair or rebuild it, choose the right list of remotes, begin a new run.
 
 use std::path::Path;
-use std::thread;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -52,15 +51,11 @@ pub(super) fn open(directory: &Path) -> (Opened, Loaded) {
         return begun;
     }
     let mut opening = Opening { directory, notices: Vec::new(), fault: None, rebuilt: false, unsaved: false };
-    let before = epoch_file::read(directory);
-    // The disk takes longer for this than the rest for all that is read. What the database knows is mostly no greater.
-    let likely = next_epoch(before, None, &file);
-    let ((mut connection, contents), is_kept) = while_keeping(directory, likely, || opening.obtain());
+    let (mut connection, contents) = opening.obtain();
     let choice = choose(&contents, opening.rebuilt, &file);
     opening.notices.extend(choice.notices.iter().cloned());
-    let epoch = next_epoch(before, contents.settings.epoch, &file);
-    let is_kept = if epoch == likely { is_kept } else { epoch_file::keep(directory, epoch).is_ok() };
-    opening.persist(&mut connection, &contents, &choice, (epoch, is_kept));
+    let epoch = next_epoch(directory, &contents, &file);
+    opening.persist(&mut connection, &contents, &choice, epoch);
     opening.tell_damaged_rows(&contents);
     if choice.keep_file && opening.fault.is_none() {
         opening.keep_file();
@@ -78,7 +73,7 @@ pub(super) fn open(directory: &Path) -> (Opened, Loaded) {
 
 /// The first run in a directory: there is nothing to read. `None` where not even the epoch can be kept.
 fn begin_afresh(directory: &Path) -> Option<(Opened, Loaded)> {
-    let epoch = next_epoch(epoch_file::read(directory), None, &Found::Missing);
+    let epoch = next_epoch(directory, &Contents::default(), &Found::Missing);
     epoch_file::keep(directory, epoch).ok()?;
     let opened = Opened { connection: None, fault: None, generation: 0, newest_entry: 0, unsaved: true };
     Some((opened, Loaded { epoch, ..Loaded::default() }))
@@ -139,14 +134,9 @@ impl Opening<'_> {
         }
     }
 
-    /// Makes the new epoch durable where its own file did not, and writes the repairs if there are any.
-    fn persist(
-        &mut self,
-        connection: &mut Option<Connection>,
-        contents: &Contents,
-        choice: &Choice,
-        (epoch, kept): (u64, bool),
-    ) {
+    /// Makes the new epoch durable, and writes the repairs if there are any.
+    fn persist(&mut self, connection: &mut Option<Connection>, contents: &Contents, choice: &Choice, epoch: u64) {
+        let kept = epoch_file::keep(self.directory, epoch).is_ok();
         let intact = !self.rebuilt && contents.peers.damaged == 0;
         let same_list = contents.complete_list().is_some_and(|(list, _)| list == choice.list);
         // Whether another program holds the database shows without writing anything.
@@ -212,25 +202,12 @@ fn begin_run(
     transaction.commit()
 }
 
-/// Does `work` while a number is being kept, and tells whether that is on the disk then.
-fn while_keeping<T>(directory: &Path, epoch: u64, work: impl FnOnce() -> T) -> (T, bool) {
-    thread::scope(|scope| {
-        let keep = move || epoch_file::keep(directory, epoch).is_ok();
-        let keeping = thread::Builder::new().name("epoch".to_owned()).spawn_scoped(scope, keep);
-        let done = work();
-        // Where no thread could be had it is done now.
-        let is_kept = keeping.map_or_else(|_| keep(), |keeping| keeping.join().unwrap_or(false));
-        (done, is_kept)
-    })
-}
-
-/// One more than the greatest number that the file of its own, the database and `remotes.json` know, or the time.
-fn next_epoch(of_its_own: Option<u64>, in_database: Option<u64>, file: &Found) -> u64 {
+fn next_epoch(directory: &Path, contents: &Contents, file: &Found) -> u64 {
     let in_file = match file {
         Found::Intact(document) => Some(document.epoch),
         Found::Missing | Found::Doubtful(_) | Found::Unreadable(_) => None,
     };
-    let kept = [in_database, in_file, of_its_own];
+    let kept = [contents.settings.epoch, in_file, epoch_file::read(directory)];
     let stored = kept.into_iter().flatten().filter(|epoch| *epoch < EPOCH_MAX).max();
     stored.map_or(0, |epoch| epoch + 1).max(clock::unix_seconds())
 }
