@@ -88,9 +88,15 @@ impl Terminal {
     fn state(&self, daemon: &Daemon) -> (String, String) {
         self.wait_for_shell();
         let file = daemon.setup.directory().join("stty");
-        self.run(&format!("clear; stty -g >{}; echo written", file.display()));
-        self.wait("what is written", |screen| screen.lines().any(|line| line == "written"));
-        let settings = std::fs::read_to_string(&file).unwrap();
+        // What an earlier call wrote, to the file or on the screen, is no answer to this one.
+        let _ = std::fs::remove_file(&file);
+        self.run(&format!("stty -g >{}", file.display()));
+        let mut settings = String::new();
+        until(LONG, "what is written", || {
+            settings = std::fs::read_to_string(&file).unwrap_or_default();
+            settings.ends_with('\n')
+        });
+        self.wait_for_shell();
         (settings, self.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag} #{mouse_any_flag}"]))
     }
 }
