@@ -3,7 +3,7 @@
 //! A web page in the administrator's browser can send requests here too. The `Host` must be one of ours (a name that was
 //! rebound to our address is not), and what a browser sends for another site is refused.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -44,11 +44,17 @@ impl OwnHosts<'_> {
     pub(crate) fn have(&self, host: &str) -> bool {
         let name = match host.strip_prefix('[') {
             Some(rest) => match rest.split_once(']') {
-                Some((address, port)) if port.is_empty() || port.strip_prefix(':').is_some_and(is_port) => address,
+                Some((address, port))
+                    if address.parse::<Ipv6Addr>().is_ok()
+                        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)) =>
+                {
+                    address
+                }
                 Some(_) | None => return false,
             },
             None => match host.rsplit_once(':') {
-                Some((name, port)) if is_port(port) => name,
+                // What has colons of its own stands in brackets (RFC 3986 section 3.2.2).
+                Some((name, port)) if is_port(port) && !name.contains(':') => name,
                 Some(_) => return false,
                 None => host,
             },
@@ -142,6 +148,10 @@ mod tests {
         }
         for host in [
             "",
+            "::1",
+            "::1:",
+            "[127.0.0.1]",
+            "[localhost]:1",
             "evil.example",
             "evil.example:8132",
             "192.0.2.1:8132",
