@@ -22,6 +22,10 @@ mod view;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+#[path = "../tests/daemon/skipped.rs"]
+#[allow(dead_code, reason = "shared with the tests of the program, which use more of it")]
+mod skipped;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -305,6 +305,7 @@ mod tests {
         }
         assert_eq!((host.troubles.sentences(), host.reviews), (Vec::new(), 0));
     }
+
     #[test]
     fn what_comes_in_is_not_judged_before_the_time_that_was_asked_for() {
         let mut host = Host::new();

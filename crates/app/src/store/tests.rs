@@ -15,9 +15,6 @@ mod merging;
 mod power_loss;
 mod recorded_disk;
 mod round_trip;
-#[path = "../../tests/daemon/skipped.rs"]
-#[allow(dead_code, reason = "shared with the tests of the program, which use more of it")]
-mod skipped;
 
 /// A peer with a value in every column.
 fn peer(number: u64) -> StoredPeer {

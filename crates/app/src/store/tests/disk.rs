@@ -25,7 +25,7 @@ fn on_small_disk(name: &str) -> Option<std::path::PathBuf> {
     };
     let mount = format!("mount -t tmpfs -o size=1m tmpfs \"${PLACE}\"");
     if !unshared(&mount).is_ok_and(|output| output.status.success()) {
-        skipped::not_tested(&format!("{name}: no namespaces of users and mounts here"));
+        crate::skipped::not_tested(&format!("{name}: no namespaces of users and mounts here"));
         return None;
     }
     let output = unshared(&format!("{mount}; exec \"$@\"")).unwrap();

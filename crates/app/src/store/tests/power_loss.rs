@@ -99,7 +99,7 @@ fn record(place: &Path) -> Option<Vec<Step>> {
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
         Err(error) => error.to_string(),
     };
-    skipped::not_tested(&format!("power failures: strace: {why}"));
+    crate::skipped::not_tested(&format!("power failures: strace: {why}"));
     None
 }
 
