@@ -167,7 +167,8 @@ impl World {
                 self.allowance += 3.0 * self.interfaces.len() as f64;
                 Command::Quit
             }
-            0..=2 => Command::Search,
+            0 | 1 => Command::Search,
+            2 => Command::Measure,
             3 | 4 => Command::Profile(profile(script.byte())),
             7 if self.sealed && what >= 128 => {
                 self.keyring = keyring(script.byte() & 1);

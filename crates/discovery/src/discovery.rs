@@ -100,6 +100,16 @@ impl Discovery {
         self.ask(Request::LastHeard).await
     }
 
+    /// The round trip to each peer of which it is known: of the neighbours in the ring, and of all after [`measure`].
+    ///
+    /// # Errors
+    /// [`Ended`].
+    ///
+    /// [`measure`]: Self::measure
+    pub async fn round_trips(&self) -> Result<Vec<(PeerKey, Duration)>, Ended> {
+        self.ask(Request::RoundTrips).await
+    }
+
     /// How discovery is doing.
     ///
     /// # Errors
@@ -122,6 +132,15 @@ impl Discovery {
     /// [`Ended`].
     pub async fn search(&self) -> Result<(), Ended> {
         self.tell(Request::Command(Command::Search)).await
+    }
+
+    /// Has the round trip to each extended peer that is there measured within the next seconds, which costs a question and
+    /// an answer each, at most 50 a second. Does nothing while that was begun less than eight seconds ago.
+    ///
+    /// # Errors
+    /// [`Ended`].
+    pub async fn measure(&self) -> Result<(), Ended> {
+        self.tell(Request::Command(Command::Measure)).await
     }
 
     /// Changes what this host tells of itself and announces it.

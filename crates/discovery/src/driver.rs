@@ -34,6 +34,7 @@ pub(crate) enum Request {
     Peers(oneshot::Sender<Vec<Peer>>),
     Peer(PeerKey, oneshot::Sender<Option<Peer>>),
     LastHeard(oneshot::Sender<Vec<(PeerKey, Instant)>>),
+    RoundTrips(oneshot::Sender<Vec<(PeerKey, Duration)>>),
     Status(oneshot::Sender<Status>),
     Matrix(oneshot::Sender<Matrix>),
     Interfaces(Vec<String>),
@@ -277,6 +278,10 @@ impl Driver {
             Request::LastHeard(answer) => {
                 let heard = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.last_heard?)));
                 drop(answer.send(heard.collect()));
+            }
+            Request::RoundTrips(answer) => {
+                let known = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.round_trip?)));
+                drop(answer.send(known.collect()));
             }
             Request::Status(answer) => drop(answer.send(self.status())),
             Request::Matrix(answer) => drop(answer.send(self.node.matrix(clock::now()))),

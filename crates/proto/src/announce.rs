@@ -71,6 +71,7 @@ impl Node {
             Timer::Repair => self.fire_repair(now, interface),
             Timer::Goodbye => self.fire_goodbye(now, interface),
             Timer::Watch => self.fire_watch(now, interface),
+            Timer::Measure => self.fire_measure(now, interface),
             Timer::Check => {}
         }
     }

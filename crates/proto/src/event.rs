@@ -69,6 +69,9 @@ pub enum Lane {
 pub enum Command {
     /// Ask everybody who is there, now.
     Search,
+    /// Measure the round trip to each extended peer that is there, within the next seconds: [`Peer::round_trip`]. Asks each of
+    /// them once, at most 50 a second, and does nothing while that was begun less than eight seconds ago.
+    Measure,
     /// This host's own facts are these from now on.
     Profile(Profile),
     /// Forget a peer that is down. Does nothing while it is not.

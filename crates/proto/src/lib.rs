@@ -58,6 +58,7 @@ mod limit;
 mod limits;
 mod link;
 mod matrix;
+mod measure;
 mod message;
 mod monitor;
 mod node;

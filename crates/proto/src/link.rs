@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::digest::LinkDigest;
 use crate::interface::Interface;
 use crate::limit::TokenBucket;
+use crate::measure::Measurement;
 use crate::message::Nonce;
 use crate::page::{Newcomers, Pages};
 use crate::pull::Puller;
@@ -62,6 +63,7 @@ pub(crate) struct Link {
     /// When everybody on the link was last asked to answer.
     pub(crate) roll_called: Option<Instant>,
     pub(crate) ring: Ring,
+    pub(crate) measurement: Measurement,
     pub(crate) last_notify: Option<Instant>,
     pub(crate) last_base_search: Option<Instant>,
     /// How many more times a change is announced, counted down.
@@ -103,6 +105,7 @@ impl Link {
             newcomers: Newcomers::default(),
             roll_called: None,
             ring: Ring::default(),
+            measurement: Measurement::default(),
             last_notify: None,
             last_base_search: None,
             repeats_left: 0,

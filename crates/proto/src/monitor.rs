@@ -178,6 +178,7 @@ impl Node {
         let Some(extension) = &message.info.extension else { return };
         let (now, interface, id) = (arrival.now, arrival.interface, extension.id);
         self.note_heard(now, interface);
+        self.note_measured(arrival, extension);
         let Some(link) = self.links.get_mut(&interface) else { return };
         let ring = &mut link.ring;
         let asked = ring.asked.filter(|asked| asked.id == id);
@@ -212,7 +213,7 @@ impl Node {
         }
     }
 
-    fn note_round_trip(&mut self, id: &PeerId, round_trip: Duration) {
+    pub(crate) fn note_round_trip(&mut self, id: &PeerId, round_trip: Duration) {
         if let Some(peer) = self.table.get_mut(&PeerKey::Identity(*id)) {
             peer.round_trip = Some(round_trip);
         }

@@ -2,7 +2,7 @@
 //!
 //! This file holds the state and the order of things; what is done stands in the files named after it: `receive`
 //! (a datagram comes in), `learn` (a peer is heard), `hearsay` (a peer is told of), `announce` and `answer` (this host
-//! speaks), `pull` (two tables are brought together), `monitor`, `suspicion` and `verdict` (a peer dies), `expiry` (a
+//! speaks), `pull` (two tables are brought together), `monitor`, `suspicion` and `verdict` (a peer dies), `measure` (round trips), `expiry` (a
 //! lifetime ends), `conflict` (two claim one name or identity).
 
 use std::collections::{BTreeMap, VecDeque};
@@ -297,6 +297,7 @@ impl Node {
     fn command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Search => self.links.values_mut().for_each(|link| link.start_searching(now)),
+            Command::Measure => self.start_measuring(now),
             Command::Profile(profile) => self.change_profile(now, profile),
             Command::Forget(key) => {
                 if self.table.get(&key).is_some_and(|peer| peer.state == State::Down) {

@@ -25,6 +25,8 @@ pub enum Timer {
     Goodbye,
     /// The neighbours in the ring are to be looked at, or one that is missed.
     Watch,
+    /// The next host is to be asked for its round trip.
+    Measure,
     /// A peer's lifetime, a directed search or the memory of a dead peer ends.
     Check,
 }
@@ -43,13 +45,14 @@ impl Timer {
             Self::Heartbeat => "heartbeat",
             Self::Goodbye => "goodbye",
             Self::Watch => "watch",
+            Self::Measure => "measure",
             Self::Check => "check",
         }
     }
 }
 
 /// The timers that each link has for itself.
-const LINK_TIMERS: [Timer; 10] = [
+const LINK_TIMERS: [Timer; 11] = [
     Timer::Search,
     Timer::Answer,
     Timer::Elected,
@@ -60,6 +63,7 @@ const LINK_TIMERS: [Timer; 10] = [
     Timer::Heartbeat,
     Timer::Goodbye,
     Timer::Watch,
+    Timer::Measure,
 ];
 
 /// When each timer of one link fires.

@@ -52,6 +52,9 @@ pub(crate) struct Filter {
     state: Option<PeerState>,
     origin: Option<Origin>,
     name: Option<String>,
+    /// Whether the round trips are to be measured in the next seconds, for the next reading.
+    #[serde(default)]
+    measure: bool,
 }
 
 impl Filter {
@@ -70,6 +73,9 @@ pub(crate) async fn list(
 ) -> Result<Response, ApiError> {
     let Query(filter) =
         filter.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", error.body_text()))?;
+    if filter.measure {
+        daemon.discovery.measure().await.map_err(|_| ApiError::ended())?;
+    }
     daemon.refresh().await;
     let mut peers = daemon.registry().views();
     peers.retain(|peer| filter.takes(peer));

@@ -108,6 +108,11 @@ impl Client {
         self.read("/v1/peers").await
     }
 
+    /// The same, and the daemon measures the round trips to them meanwhile, for the next reading.
+    pub(crate) async fn measured_peers(&self) -> Result<Vec<PeerView>, ClientError> {
+        self.read("/v1/peers?measure=true").await
+    }
+
     /// One peer with what led to its row.
     pub(crate) async fn peer(&self, id: &str) -> Result<PeerDetail, ClientError> {
         self.read(&peer_path(id)).await.map_err(|error| not_found(error, id))

@@ -247,10 +247,13 @@ impl Daemon {
         }
     }
 
-    /// Brings the registry's times of hearing up to date.
+    /// Brings the registry's times of hearing and round trips up to date.
     pub(crate) async fn refresh(&self) {
         if let Ok(heard) = self.discovery.last_heard().await {
             self.registry().refresh(heard);
+        }
+        if let Ok(known) = self.discovery.round_trips().await {
+            self.registry().note_round_trips(known);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kimchi_peers::remote::{CheckFailure, RemoteReport, RemoteState};
 use kimchi_peers::{Away, Cause, CertificateHash, Change, Peer, PeerKey, Reach, State, wall_clock};
@@ -216,6 +216,15 @@ impl Registry {
             if row.peer.last_heard != Some(at) {
                 row.peer.last_heard = Some(at);
                 row.last_seen = Some(last_seen);
+            }
+        }
+    }
+
+    /// Takes over the round trips, which change without an event.
+    pub(crate) fn note_round_trips(&mut self, known: Vec<(PeerKey, Duration)>) {
+        for (key, time) in known {
+            if let Some(row) = self.locals.get_mut(&key) {
+                row.peer.round_trip = Some(time);
             }
         }
     }

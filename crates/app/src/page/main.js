@@ -17,6 +17,8 @@ import * as list from "./list.js";
 
 /** Between two readings of the list and the status, in milliseconds: times of hearing change without an event. */
 const REFRESH = 10_000;
+/** The first times are sooner, in milliseconds: one that has the round trips measured, and one that reads them. */
+const REFRESH_FIRST = [1000, 3000];
 /** The same for what is drawn of the past. */
 const REFRESH_PAST = 120_000;
 /** After a peer came or went, which belongs to the past at once. */
@@ -39,14 +41,14 @@ const overtaking = new Set();
 
 /**
  * Reads everything anew. What happens while the list is on its way is newer than the list, and an answer that was asked for
- * later is newer than one that comes late.
+ * later is newer than one that comes late. `measured` has the daemon measure the round trips for the next reading.
  */
-async function reload() {
+async function reload({ measured = false } = {}) {
   const own = (readings.asked += 1);
   try {
     const meanwhile = [];
     overtaking.add(meanwhile);
-    const [told] = await Promise.all([ask("/v1/peers").finally(() => overtaking.delete(meanwhile)), readStatus()]);
+    const [told] = await Promise.all([ask(measured ? "/v1/peers?measure=true" : "/v1/peers").finally(() => overtaking.delete(meanwhile)), readStatus()]);
     if (own < readings.shown) return;
     readings.shown = own;
     takeAll(told);
@@ -272,7 +274,9 @@ function start() {
   // The first picture does not wait for the connection; what may have been missed until then is read once that is there.
   reload();
   readPast();
-  setInterval(() => document.hidden || hasAskedToSignIn || reload(), REFRESH);
+  const again = () => document.hidden || hasAskedToSignIn || reload({ measured: true });
+  REFRESH_FIRST.forEach((after) => setTimeout(again, after));
+  setInterval(again, REFRESH);
   setInterval(() => document.hidden || readPast(), REFRESH_PAST);
   if (hasSignedIn && isSignedIn()) announce("You are signed in.");
 }

@@ -86,6 +86,10 @@ fn every_answer_is_as_the_document_says() {
         ] {
             assert_eq!(conformance.ask(path, "get", &daemon.http("GET", path)).status, 200, "{path}");
         }
+        for (query, status) in [("?measure=true", 200), ("?measure=twice", 400)] {
+            let request = daemon.http("GET", &format!("/v1/peers{query}"));
+            assert_eq!(conformance.ask("/v1/peers", "get", &request).status, status, "{query}");
+        }
         for (query, status) in [("", 200), ("?state=all&port=9100", 200), ("?port=0", 400), ("?state=gone", 400)] {
             let request = daemon.http("GET", &format!("/sd/prometheus{query}"));
             assert_eq!(conformance.ask("/sd/prometheus", "get", &request).status, status, "{query}");

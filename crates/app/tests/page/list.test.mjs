@@ -65,6 +65,13 @@ test("when a peer was seen last counts up between two readings", async () => {
   });
 });
 
+test("the round trip to each is measured while somebody looks, not to the neighbour alone", async () => {
+  for (const name of ["kvm-2", "kvm-10"]) {
+    const cell = page.row(name).locator(".c-latency");
+    await until(`the latency of ${name}`, async () => /\d ms$/.test(await cell.innerText()));
+  }
+});
+
 test("a filter leaves what fits, by name, address, state and origin", async () => {
   const filter = page.tab.locator("#filter");
   for (const [text, names] of [["kvm-10", ["kvm-10"]], [HOSTS[1].address, ["kvm-2"]], ["pinned KVM-2", ["kvm-2"]], ["", ["kvm-2", "kvm-10"]]]) {

@@ -17,6 +17,7 @@ mod interfaces;
 mod joining;
 mod leaving;
 mod matrix;
+mod measuring;
 mod reminding;
 mod restored;
 mod ring;

@@ -19,15 +19,21 @@ use crate::failure::{Failure, Stop};
 /// How often the times on the screen count up.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often the list is read for what changes without an event, in ticks: round trips and times of hearing. The round trips
+/// of one reading are those that the reading before had measured.
+const TICKS_PER_READING: u64 = 10;
+/// The first time it is read again sooner.
+const FIRST_READING: u64 = 2;
+
 /// Runs until the user ends it. The terminal is as it was before when this returns, and also after a panic.
 pub(super) async fn run(client: Client, colour: bool) -> Result<(), Stop> {
     // The events first: what happens while the list is read must not fall between the two.
     let follower = Follower::connect(client.clone()).await?;
     let host = client.myself().await?.name;
-    let view = View::new(host, client.peers().await?, colour);
+    let view = View::new(host, client.measured_peers().await?, colour);
     let mut signals = Signals::new()?;
     let mut screen = Screen::open()?;
-    let mut live = Live { client, follower, view, stale: false, reading: None };
+    let mut live = Live { client, follower, view, stale: false, ticks: 0, reading: None };
     let mut keys = EventStream::new();
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -46,7 +52,7 @@ pub(super) async fn run(client: Client, colour: bool) -> Result<(), Stop> {
             },
             next = live.follower.next() => live.take(next).await,
             page = read(&mut live.reading) => live.view.show(&page),
-            _ = tick.tick() => live.catch_up().await,
+            _ = tick.tick() => live.tick().await,
             () = signals.any() => return Ok(()),
         }
     }
@@ -59,6 +65,7 @@ struct Live {
     view: View,
     /// Whether events may be missing that only the list can tell.
     stale: bool,
+    ticks: u64,
     /// The page about a peer that is being read.
     reading: Option<JoinHandle<String>>,
 }
@@ -74,12 +81,18 @@ impl Live {
         self.catch_up().await;
     }
 
-    /// Reads the list again after events got lost; a daemon that is gone again is asked when it is back.
+    async fn tick(&mut self) {
+        self.stale |= self.ticks % TICKS_PER_READING == FIRST_READING;
+        self.ticks += 1;
+        self.catch_up().await;
+    }
+
+    /// Reads the list again after events got lost, and now and then; a daemon that is gone again is asked when it is back.
     async fn catch_up(&mut self) {
         if !self.stale {
             return;
         }
-        let Ok(peers) = self.client.peers().await else { return };
+        let Ok(peers) = self.client.measured_peers().await else { return };
         self.stale = false;
         for event in self.view.known.catch_up(peers) {
             self.view.note(&text_line(&event, false));
