@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::questions::peer_path;
 use super::*;
 use crate::failure::{FAILED, Failure, NO_DAEMON};
-use crate::view::{CertificateState, EventView, Origin, PeerState, Reach, Trust};
+use crate::view::{CertificateState, EventView, Origin, PeerState, PeerView, Reach, Trust};
 
 /// Method and path, status, body.
 type Answer = (&'static str, u16, String);
