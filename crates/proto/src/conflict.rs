@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::event::{Cause, Change};
+use crate::few::Few;
 use crate::node::Node;
 use crate::peer::{Conflict, Peer, PeerKey};
 use crate::text::HostName;
@@ -72,22 +73,50 @@ impl Node {
         }
     }
 
-    /// After a row went down: where only one host is left with its identity, the conflict is over.
+    /// After a row went down: where only one host is left with its identity, the conflict is over, and the row of the identity
+    /// is that host's.
     pub(crate) fn review_clones(&mut self, now: Instant, gone: &PeerKey) {
-        let Some(id) = gone.id() else { return };
+        let Some(id) = gone.id().copied() else { return };
         let live: Vec<PeerKey> =
-            self.table.with_id(id).filter(|peer| peer.is_live()).map(|peer| peer.key.clone()).collect();
-        if let [only] = live.as_slice()
-            && let Some(peer) = self.table.get_mut(only)
+            self.table.with_id(&id).filter(|peer| peer.is_live()).map(|peer| peer.key.clone()).collect();
+        // A copy's row exists for the conflict alone.
+        if matches!(gone, PeerKey::Clone(..)) {
+            self.remove_peer(now, gone, Cause::ConflictEnded);
+        }
+        let [only] = live.as_slice() else { return };
+        if matches!(only, PeerKey::Clone(..)) {
+            return self.take_over(now, only, PeerKey::Identity(id));
+        }
+        if let Some(peer) = self.table.get_mut(only)
             && matches!(peer.conflict.as_deref(), Some(Conflict::Identity(_)))
         {
             peer.conflict = None;
             self.refresh_digest(now, only);
             self.emit_peer(only, Change::Changed, Cause::ConflictEnded);
         }
-        // A copy's row exists for the conflict alone.
-        if matches!(gone, PeerKey::Clone(..)) {
-            self.remove_peer(now, gone, Cause::ConflictEnded);
+    }
+
+    /// Makes a copy's row that of its identity. Who had that row before is gone, and its name with it: left in its hand, the name
+    /// would be withheld from the identity that the other host has from now on.
+    fn take_over(&mut self, now: Instant, copy: &PeerKey, identity: PeerKey) {
+        let Some(peer) = self.table.get(copy).cloned() else { return };
+        self.remove_peer(now, copy, Cause::ConflictEnded);
+        let before = self.table.remove(&identity);
+        let held = before.as_ref().is_some_and(|before| before.holds_name && before.name == peer.name);
+        let name = peer.name.clone();
+        self.table.insert(Peer {
+            key: identity.clone(),
+            conflict: None,
+            marks: Few::new(),
+            holds_name: held || peer.holds_name,
+            ..peer
+        });
+        self.refresh_digest(now, &identity);
+        self.give_name(&identity);
+        self.emit_peer(&identity, Change::Up, Cause::ConflictEnded);
+        if let Some(before) = before {
+            self.review_name(&before.name);
         }
+        self.review_name(&name);
     }
 }

@@ -13,7 +13,7 @@ use super::inside;
 use super::lan::Lan;
 use super::sender::Sender;
 use super::skipped::show_not_tested;
-use super::wait::{seconds, until};
+use super::wait::{seconds, until, until_equal};
 
 const ATTACKER: u8 = 66;
 
@@ -285,9 +285,12 @@ fn a11_a_copy_of_a_host_is_named_and_reset_identity_is_the_way_out() {
         assert!(cli(&copy, &["reset-identity"]).status.success());
         let second = Daemon::start(&copy);
         watcher.wait_names(seconds(30), &[first.name(), second.name()]);
-        until(seconds(60), "all is well again", || {
-            let rows = watcher.peers().into_iter().filter(Peer::is_listed).collect::<Vec<_>>();
-            rows.len() == 2 && rows.iter().all(|row| row.trust == "pinned")
+        let well = [first.name(), second.name()].map(|name| (name.to_owned(), "pinned".to_owned()));
+        until_equal(seconds(60), "all is well again", &well.to_vec(), || {
+            let listed = watcher.peers().into_iter().filter(Peer::is_listed);
+            let mut rows: Vec<_> = listed.map(|row| (row.name, row.trust)).collect();
+            rows.sort();
+            rows
         });
     });
 }

@@ -1,8 +1,8 @@
 //! Two claim one name or one identity.
 
-use kimchi_peers_proto::{Cause, Change, Conflict, Event, Kind, Message, PeerKey, State};
+use kimchi_peers_proto::{Cause, Change, Conflict, Event, Kind, Lane, Message, Mode, PeerKey, State, Trust};
 
-use crate::lan::{Lan, address, extended, id, key, profile, secs, with};
+use crate::lan::{Lan, address, extended, id, key, keyring, profile, sealed, sealed_key, secret, secs, with};
 
 /// Host `number` under the name of another.
 fn named(number: u8, name: u8, sequence: u64) -> Message {
@@ -87,6 +87,67 @@ fn a_cloned_identity_makes_two_rows_that_do_not_flap() {
         lan.group(0, 9, &Message { kind: Kind::Quit, ..copy(9, epoch_of_the_copy, 31) });
         assert!(lan.hosts[0].node.table().get(&clone).is_none());
         assert_eq!(lan.peer(0, &key(8)).conflict, None);
+    }
+}
+
+#[test]
+fn where_the_first_of_two_copies_goes_the_other_one_gets_the_row() {
+    let mut lan = Lan::settled(1);
+    let clone = PeerKey::Clone(id(8), address(9));
+    for round in 1..=30 {
+        lan.group(0, 8, &copy(8, 5, 1000 + round));
+        lan.run(secs(5));
+        lan.group(0, 9, &copy(9, 3, round));
+        lan.run(secs(5));
+    }
+    assert!(lan.hosts[0].node.table().get(&clone).is_some());
+    lan.forget();
+    lan.group(0, 8, &Message { kind: Kind::Quit, ..copy(8, 5, 1031) });
+    assert!(lan.hosts[0].node.table().get(&clone).is_none());
+    let row = lan.peer(0, &key(8));
+    assert_eq!((row.state, row.conflict.as_deref(), row.addresses()), (State::Up, None, vec![address(9)]));
+    let told: Vec<_> = lan.changes(0, &key(8)).into_iter().map(|(_, change, cause)| (change, cause)).collect();
+    assert_eq!(told, [(Change::Down, Cause::Heard(Kind::Quit)), (Change::Up, Cause::ConflictEnded)]);
+    assert_eq!(lan.hosts[0].node.hosts(), 2);
+    // It goes on as any other: its next words are its own, and its end is noticed.
+    lan.group(0, 9, &copy(9, 3, 31));
+    assert_eq!(lan.state(0, 8), Some(State::Up));
+    lan.run(secs(60));
+    assert_eq!(lan.state(0, 8), Some(State::Down));
+}
+
+#[test]
+fn the_name_of_a_copy_is_free_for_the_identity_that_its_host_has_next() {
+    // The copy goes by the name of its own host, and its row is the first or the second one.
+    for (first, second) in [(8, 9), (9, 8)] {
+        let mut lan = Lan::new();
+        lan.start_sealed(1, Mode::Mark, Vec::new(), &[]);
+        let says = |kind, at, sequence| {
+            let message = with(extended(kind, at, sequence), |extension| extension.id = secret(8).id());
+            message.seal(&secret(8), &keyring(&[]))
+        };
+        for round in 1..=30 {
+            lan.datagram(0, address(first), Lane::Group, 1, &says(Kind::Notify, first, 1000 + round));
+            lan.run(secs(5));
+            lan.datagram(0, address(second), Lane::Group, 1, &says(Kind::Notify, second, round));
+            lan.run(secs(5));
+        }
+        let conflicts = lan.hosts[0].node.table().iter().filter(|peer| peer.conflict.is_some()).count();
+        assert_eq!(conflicts, 2, "{first} came first");
+        lan.datagram(0, address(9), Lane::Group, 1, &says(Kind::Quit, 9, if first == 9 { 1031 } else { 31 }));
+        for round in 1..=5 {
+            let number = if first == 8 { 1031 } else { 31 } + round;
+            lan.datagram(0, address(8), Lane::Group, 1, &says(Kind::Notify, 8, number));
+            lan.datagram(0, address(9), Lane::Group, 1, &sealed(Kind::Notify, 9, round, &[]));
+            lan.run(secs(5));
+        }
+        let rows: Vec<_> = lan.hosts[0].node.table().iter().collect();
+        assert_eq!(rows.len(), 2, "{first} came first: {rows:#?}");
+        for number in [8, 9] {
+            let row = lan.peer(0, &sealed_key(number));
+            let seen = (row.name.clone(), row.state, row.trust, row.conflict.as_deref(), row.holds_name);
+            assert_eq!(seen, (profile(number).name, State::Up, Trust::Pinned, None, true), "{first} came first");
+        }
     }
 }
 
