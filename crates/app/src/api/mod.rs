@@ -18,6 +18,7 @@ mod metrics;
 mod page;
 pub(crate) mod peers;
 mod places;
+mod script;
 mod server;
 mod services;
 pub(crate) mod session;

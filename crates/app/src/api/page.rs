@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use crate::api::entity::tagged;
 use crate::api::error::ApiError;
 use crate::api::no_such_path;
+use crate::api::script::SCRIPT;
 use crate::daemon::Daemon;
 
 /// Where the files are that the page consists of.
@@ -23,41 +24,32 @@ const PAGE: &str = include_str!("../page/index.html");
 /// A browser asks each time whether it has the newest, so that a new program never runs with parts of an old page.
 const ASK_EACH_TIME: HeaderValue = HeaderValue::from_static("no-cache");
 
-const STYLE: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SCRIPT_TYPE: &str = "text/javascript; charset=utf-8";
 
-/// Name, type and text of every file but the page itself.
-const FILES: [(&str, &str, &str); 30] = [
-    ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
-    ("controls.css", STYLE, include_str!("../page/controls.css")),
-    ("frame.css", STYLE, include_str!("../page/frame.css")),
-    ("list.css", STYLE, include_str!("../page/list.css")),
-    ("narrow.css", STYLE, include_str!("../page/narrow.css")),
-    ("sheet.css", STYLE, include_str!("../page/sheet.css")),
-    ("style.css", STYLE, include_str!("../page/style.css")),
-    ("views.css", STYLE, include_str!("../page/views.css")),
-    ("activity.js", SCRIPT, include_str!("../page/activity.js")),
-    ("api.js", SCRIPT, include_str!("../page/api.js")),
-    ("certificate.js", SCRIPT, include_str!("../page/certificate.js")),
-    ("changes.js", SCRIPT, include_str!("../page/changes.js")),
-    ("console.js", SCRIPT, include_str!("../page/console.js")),
-    ("detail.js", SCRIPT, include_str!("../page/detail.js")),
-    ("dialog.js", SCRIPT, include_str!("../page/dialog.js")),
-    ("dom.js", SCRIPT, include_str!("../page/dom.js")),
-    ("host.js", SCRIPT, include_str!("../page/host.js")),
-    ("list.js", SCRIPT, include_str!("../page/list.js")),
-    ("live.js", SCRIPT, include_str!("../page/live.js")),
-    ("main.js", SCRIPT, include_str!("../page/main.js")),
-    ("matrix.js", SCRIPT, include_str!("../page/matrix.js")),
-    ("network.js", SCRIPT, include_str!("../page/network.js")),
-    ("peers.js", SCRIPT, include_str!("../page/peers.js")),
-    ("row.js", SCRIPT, include_str!("../page/row.js")),
-    ("session.js", SCRIPT, include_str!("../page/session.js")),
-    ("strip.js", SCRIPT, include_str!("../page/strip.js")),
-    ("switch.js", SCRIPT, include_str!("../page/switch.js")),
-    ("theme.js", SCRIPT, include_str!("../page/theme.js")),
-    ("window.js", SCRIPT, include_str!("../page/window.js")),
-    ("words.js", SCRIPT, include_str!("../page/words.js")),
+/// The style sheets as one, since nothing is painted before the last of them is there. What a later one says goes before.
+const STYLES: &str = concat!(
+    include_str!("../page/base.css"),
+    include_str!("../page/controls.css"),
+    include_str!("../page/frame.css"),
+    include_str!("../page/list.css"),
+    include_str!("../page/sheet.css"),
+    include_str!("../page/views.css"),
+    include_str!("../page/narrow.css"),
+);
+
+/// A file that a browser asks for by its name.
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    text: fn() -> &'static str,
+}
+
+/// Every file but the page itself.
+const FILES: [File; 4] = [
+    File { name: "icon.svg", content_type: "image/svg+xml", text: || include_str!("../page/icon.svg") },
+    File { name: "style.css", content_type: "text/css; charset=utf-8", text: || STYLES },
+    File { name: "theme.js", content_type: SCRIPT_TYPE, text: || include_str!("../page/theme.js") },
+    File { name: "main.js", content_type: SCRIPT_TYPE, text: || &SCRIPT },
 ];
 
 /// Whether a request is for what everybody may have: a file of the page, or the page for a browser.
@@ -73,8 +65,8 @@ fn is_for_people(headers: &HeaderMap) -> bool {
     headers.get_all(header::ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }
 
-fn file(name: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
-    FILES.iter().find(|(own, _, _)| *own == name)
+fn file(name: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.name == name)
 }
 
 /// `GET /`: the page for a browser, a few words for a program.
@@ -98,10 +90,10 @@ fn words(name: &str) -> String {
 
 /// `GET /page/{file}`
 pub(crate) async fn part(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let Some((_, content_type, text)) = name.ok().and_then(|Path(name)| file(&name)) else {
+    let Some(file) = name.ok().and_then(|Path(name)| file(&name)) else {
         return Err(no_such_path().await);
     };
-    Ok(static_text(&headers, content_type, text))
+    Ok(static_text(&headers, file.content_type, (file.text)()))
 }
 
 fn static_text(headers: &HeaderMap, content_type: &'static str, text: &'static str) -> Response {
@@ -126,15 +118,12 @@ mod tests {
         for word in ["href=\"/page/", "src=\"/page/"] {
             named.extend(quoted_after(PAGE, word));
         }
-        for (_, _, text) in FILES.iter().filter(|(_, content_type, _)| *content_type == SCRIPT) {
-            named.extend(quoted_after(text, "from \"./"));
-        }
-        assert_eq!(named, FILES.iter().map(|(name, _, _)| *name).collect());
+        assert_eq!(named, FILES.iter().map(|file| file.name).collect());
     }
 
     #[test]
     fn nothing_is_written_where_the_policy_forbids_it_or_text_could_become_more() {
-        for (name, text) in FILES.iter().map(|(name, _, text)| (*name, *text)).chain([("index.html", PAGE)]) {
+        for (name, text) in FILES.iter().map(|file| (file.name, (file.text)())).chain([("index.html", PAGE)]) {
             for word in
                 ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "style=\"", "javascript:"]
             {

@@ -10,6 +10,11 @@ import path from "node:path";
 
 const SOURCE = fileURLToPath(new URL("../../src/page/", import.meta.url));
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+/** What the program makes one file of, in its order: read where it says so. */
+const namedIn = async (file, ending) =>
+  [...(await readFile(path.join(SOURCE, "../api", file), "utf8")).matchAll(new RegExp(`include_str!\\("\\.\\./page/(\\w+)\\.${ending}"\\)`, "g"))].map(([, name]) => name);
+const SHEETS = await namedIn("page.rs", "css");
+const MODULES = await namedIn("script.rs", "js");
 /** The policy of the daemon, of which a test holds that it is sent. */
 export const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -138,6 +143,23 @@ function status(peers, degraded) {
   };
 }
 
+/** A file of the page, as the program serves it. */
+async function file(name) {
+  const read = (name) => readFile(path.join(SOURCE, name), "utf8");
+  if (name === "style.css") return (await Promise.all(SHEETS.map((sheet) => read(`${sheet}.css`)))).join("");
+  if (name === "main.js") return (await Promise.all(MODULES.map(async (module) => wrapped(module, await read(`${module}.js`))))).join("");
+  return read(name);
+}
+
+/** A module as a part of the one script: what `src/api/script.rs` does, and why, is told there. */
+function wrapped(module, text) {
+  const exported = [];
+  const lines = text
+    .replace(/^import (?:\* as )?(.+) from "\.\/(\w+)\.js";$/gm, (_, names, from) => `const ${names.replaceAll(" as ", ": ")} = of_${from};`)
+    .replace(/^export (?=(?:async )?(?:const|function|class) (\w+))/gm, (_, name) => (exported.push(name), ""));
+  return `const of_${module} = (() => {\n${lines}return { ${exported.join(", ")} };\n})();\n`;
+}
+
 /** Plays a daemon; answers with its origin, what it knows, and `tell(event)` for what is to happen. */
 export async function stage(number, { degraded = [], port = 0 } = {}) {
   const known = invent(number);
@@ -166,7 +188,7 @@ export async function stage(number, { degraded = [], port = 0 } = {}) {
     const told = one ? detail(one) : answers[url.pathname]?.(url.searchParams);
     if (told) return void response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(told));
     const name = url.pathname === "/" ? "index.html" : path.basename(url.pathname);
-    const text = await readFile(path.join(SOURCE, name)).catch(() => null);
+    const text = await file(name).catch(() => null);
     if (text === null) return void response.writeHead(404).end();
     response.writeHead(200, { "Content-Type": `${TYPES[path.extname(name)]}; charset=utf-8` }).end(text);
   });
