@@ -31,9 +31,12 @@ function fill(made, properties, children) {
   return made;
 }
 
-/** Sets a text only where it is another one: an unchanged text costs no layout. */
+/** Sets a text only where it is another one: an unchanged text costs no layout, and one that is put in its place no new node. */
 export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  if (node.textContent === text) return;
+  const only = node.firstChild;
+  if (only?.nodeType === Node.TEXT_NODE && only === node.lastChild && text !== "") only.data = text;
+  else node.textContent = text;
 }
 
 /** Shows or hides an element. */

@@ -90,14 +90,19 @@ function drawSoon() {
     frame = null;
     draw({ isAtRest: false });
   });
+  drawAtRest();
+}
+
+/** A little later, unless something moves again: those around the rows in sight, and all in their order. */
+function drawAtRest() {
   clearTimeout(rest);
   rest = setTimeout(draw, REST);
 }
 
 /** Draws what is in sight, and the peer with the id `wanted` wherever it is. */
-function draw({ wanted = null, isAtRest = true } = {}) {
+function draw({ wanted = null, isFirst = false, isAtRest = !isFirst } = {}) {
   const all = Object.values(groups);
-  const ranges = all.map((rows) => rows.range({ ...sizes, isWhole: isPrinting || peers.size <= SHORT }));
+  const ranges = all.map((rows) => rows.range({ ...sizes, isWhole: isPrinting || peers.size <= SHORT, margin: isFirst ? 0 : undefined }));
   const now = Date.now();
   all.forEach((rows, index) => rows.draw(ranges[index], { ...sizes, wanted, isAtRest, now }));
 }
@@ -152,7 +157,10 @@ export function arrange() {
     row += list.length > 0 ? list.length + 1 : 0;
   }
   byId("list").setAttribute("aria-rowcount", row - 1);
-  draw();
+  // The fewer the first rows are, the sooner they are seen.
+  const isFirst = Object.values(groups).every(({ drawn }) => drawn.size === 0);
+  draw({ isFirst });
+  if (isFirst) drawAtRest();
   for (const id of news) rowOf(id)?.flash();
   news.clear();
 }

@@ -1,6 +1,6 @@
 // One row of the list: made once, and given to another peer when it is not in sight any more.
 
-import { availabilityStrip, availabilityWords, sparkline } from "./strip.js";
+import { availabilityStrip, availabilityWords, redrawStrip, sparkline } from "./strip.js";
 import { byId, setText } from "./dom.js";
 import { ago, milliseconds, span, trust } from "./words.js";
 import { condition, past, samplesOf } from "./peers.js";
@@ -66,7 +66,9 @@ export class Row {
     const entry = past.of.get(this.peer.id);
     if (this.entry === entry) return;
     this.entry = entry;
-    this.parts.strip.replaceChildren(...(entry ? [availabilityStrip(entry, past.title)] : []));
+    const strip = this.parts.strip.firstChild;
+    if (entry && strip) redrawStrip(strip, entry, past.title);
+    else this.parts.strip.replaceChildren(...(entry ? [availabilityStrip(entry, past.title)] : []));
     setText(this.parts.availability, entry ? availabilityWords(entry) : "");
   }
 

@@ -9,7 +9,25 @@ const HEIGHT = 16;
 
 /** A strip of slices, oldest first. One path for each kind: a thousand of them stay cheap. */
 export function availabilityStrip(entry, windowWords) {
-  const slices = entry.slices;
+  const strip = drawn("svg", { class: "strip", preserveAspectRatio: "none", role: "img" });
+  redrawStrip(strip, entry, windowWords);
+  return strip;
+}
+
+/** Makes a strip that of another peer or time. Most look alike, and what is there and fits is left as it is. */
+export function redrawStrip(strip, entry, windowWords) {
+  const paths = Object.entries(pathsOf(entry.slices));
+  while (strip.childElementCount > paths.length) strip.lastChild.remove();
+  for (const [index, [kind, d]] of paths.entries()) {
+    const path = strip.children[index] ?? strip.appendChild(drawn("path"));
+    setAttribute(path, "class", `slice-${kind}`);
+    setAttribute(path, "d", d);
+  }
+  setAttribute(strip, "viewBox", `0 0 ${Math.max(1, entry.slices.length)} ${HEIGHT}`);
+  setAttribute(strip, "aria-label", `${windowWords}: ${availabilityWords(entry)}`);
+}
+
+function pathsOf(slices) {
   const paths = {};
   for (let at = 0; at < slices.length; ) {
     let end = at + 1;
@@ -18,9 +36,11 @@ export function availabilityStrip(entry, windowWords) {
     paths[kind] = `${paths[kind] ?? ""}M${at} ${top}h${end - at}v${HEIGHT - top}h${at - end}z`;
     at = end;
   }
-  const parts = Object.entries(paths).map(([kind, d]) => drawn("path", { class: `slice-${kind}`, d }));
-  const label = `${windowWords}: ${availabilityWords(entry)}`;
-  return drawn("svg", { class: "strip", viewBox: `0 0 ${Math.max(1, slices.length)} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label }, ...parts);
+  return paths;
+}
+
+function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
 /** "99.98 %, 2 interruptions". */

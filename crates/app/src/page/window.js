@@ -21,6 +21,7 @@ export class Rows {
     this.body = body;
     /** Drawn rows by the id of their peer. */
     this.drawn = new Map();
+    /** Rows to be given to another peer. Until somebody rests they lie where they were, out of sight. */
     this.spare = [];
     this.take([], 0);
   }
@@ -37,19 +38,20 @@ export class Rows {
    * Which indices are to be drawn: from this one, to before that one. Reads where the group is, so all of them are asked
    * before any is drawn.
    */
-  range({ height, heading, isWhole }) {
+  range({ height, heading, isWhole, margin = MARGIN }) {
     if (isWhole) return [0, this.list.length];
     const above = -(this.body.getBoundingClientRect().top + heading);
     // In steps, so that a scroll by some pixels changes nothing.
-    const first = Math.floor(above / height / STEP) * STEP - MARGIN;
-    const count = Math.ceil(window.innerHeight / height) + 2 * MARGIN + STEP;
+    const first = Math.floor(above / height / STEP) * STEP - margin;
+    const count = Math.ceil(window.innerHeight / height) + 2 * margin + STEP;
     const from = Math.min(Math.max(0, first), this.list.length);
     return [from, Math.max(from, Math.min(this.list.length, first + count))];
   }
 
   /**
    * Draws a range, and the peer with the id `wanted` wherever it is. `height` of a row and `heading` of the group are in
-   * pixels. While somebody scrolls, rows are not moved in the document, which is what costs most; `isAtRest` does that.
+   * pixels. While somebody scrolls, rows are neither moved in the document nor taken out of it, which is what costs most;
+   * `isAtRest` does that.
    */
   draw([from, until], { height, heading, wanted, now, isAtRest }) {
     const key = `${from} ${until} ${wanted} ${height}`;
@@ -68,9 +70,11 @@ export class Rows {
       row.show(peer, now);
       row.place(heading + index * height, this.before + index);
     }
-    for (const { node } of this.spare) node.remove();
     this.isMixed = !isAtRest;
-    if (isAtRest) this.order(indices);
+    if (isAtRest) {
+      for (const { node } of this.spare) node.remove();
+      this.order(indices);
+    }
     if (focus) this.keepFocus(focus);
   }
 
@@ -113,8 +117,10 @@ export class Rows {
     if (isAnew) this.spare.sort((one, other) => (one.node.compareDocumentPosition(other.node) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
   }
 
+  /** A row for this peer: the one that still lies there as its own, or else any. */
   begin(id) {
-    const row = this.spare.shift() ?? new Row();
+    const own = this.spare.findIndex(({ peer }) => peer.id === id);
+    const [row = new Row()] = this.spare.splice(Math.max(0, own), 1);
     this.drawn.set(id, row);
     if (!row.node.isConnected) this.body.append(row.node);
     return row;
