@@ -6,10 +6,13 @@
 //! also where some are lost:
 //!
 //! ```text
-//!  says something else than the row ──▶ verified      not heard for half of its lifetime ──▶ verified
+//!  says something else than the row ──▶ verified      told nothing for half of its lifetime ──▶ verified
 //!  somebody doubts the peer         ──▶ verified      this host is joining or answering  ──▶ verified
 //!  none of these                    ──▶ passed over: its number is noted, and nothing else
 //! ```
+//!
+//! Only what a peer told the whole group counts as told. Answers to this host alone keep a neighbour in the ring heard all the
+//! time, but do not say whom it hears, nor that the switch still passes on what is sent to the group.
 //!
 //! What was passed over counts as not heard, so whoever sends such datagrams in another's name changes nothing. Only the
 //! number is kept: whoever recorded one that this host did not look at could send it again when the peer is dead. Up to
@@ -26,7 +29,7 @@ use crate::peer::{Path, Peer, PeerKey, State};
 /// A number may be so much greater than the newest one: a host that talks to a thousand others gives fewer numbers
 /// between two heartbeats. Whoever invents numbers gets no further.
 const LEAP_MAX: u64 = 4096;
-/// A path that was heard within this share of the peer's lifetime needs no proof: of the three heartbeats in a lifetime
+/// Where a peer told the group whom it hears within this share of its lifetime, the next time needs no proof: of the three heartbeats in a lifetime
 /// the second one is verified, and the third if that one is lost.
 const SHARE_OF_LIFETIME: u32 = 2;
 
@@ -49,10 +52,10 @@ impl Node {
             let lately = peer.time_to_live / SHARE_OF_LIFETIME;
             peer.paths.iter().find(here).is_some_and(|path| {
                 let ahead = extension.sequence.saturating_sub(path.newest.1);
-                let heard_lately = path.last_heard.is_some_and(|heard| arrival.now.since(heard) < lately);
+                let told_lately = path.said.hears_at().is_some_and(|told| arrival.now.since(told) < lately);
                 path.newest.0 == extension.epoch
                     && (1..=LEAP_MAX).contains(&ahead)
-                    && heard_lately
+                    && told_lately
                     && path.said.repeats(extension, link.digest_changed)
             })
         }

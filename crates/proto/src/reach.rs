@@ -54,11 +54,15 @@ impl Node {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let doubt = link.ring.doubts.entry(*id).or_insert(Doubt { unanswered: 0, until: now, pause: PAUSE_MIN });
         doubt.unanswered = doubt.unanswered.saturating_add(tries);
-        doubt.until = now + doubt.pause;
+        let until = now + doubt.pause;
+        doubt.until = until;
         doubt.pause = (doubt.pause * 2).min(PAUSE_MAX);
         // Whose heartbeats come now and then is heard, though it was not just now.
         if doubt.unanswered >= UNANSWERED && !(told_before && heard == Some(true)) {
             self.set_reach(id, Reach::NotHeard);
+        } else if heard == Some(false) {
+            // Nobody probes it here, so nothing else would ask it again before another lifetime is over.
+            self.table.schedule(&key, until);
         }
     }
 

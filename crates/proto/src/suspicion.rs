@@ -15,7 +15,7 @@ use crate::id::PeerId;
 use crate::learn::Arrival;
 use crate::message::{Kind, Message, Nonce};
 use crate::node::Node;
-use crate::peer::{PeerKey, State};
+use crate::peer::{PeerKey, Reach, State};
 use crate::receive::GOODBYE_LEAP_MAX;
 use crate::time::Instant;
 
@@ -257,7 +257,8 @@ impl Node {
         if chain.silent {
             chain.next = chain.verdict_at;
         }
-        let up = self.table.get(&key).is_some_and(|peer| peer.state == State::Up);
+        // Where one way is known not to work, this is how often it is tried again, and no news before the verdict.
+        let up = self.table.get(&key).is_some_and(|peer| peer.state == State::Up && peer.reach == Reach::Both);
         if up && !on_other_link {
             self.table.set_state(&key, State::Suspect, None, now);
             self.emit_peer(&key, Change::Suspect, Cause::Silence);

@@ -1,6 +1,6 @@
 //! Heartbeats that tell nothing new are passed over unverified, and nobody gains by that.
 
-use kimchi_peers_proto::{Change, Command, Kind, Lane, Mode, PeerKey, Reason, State, UNICAST_TTL};
+use kimchi_peers_proto::{Change, Command, Hearing, Kind, Lane, Mode, PeerKey, Reason, State, UNICAST_TTL};
 
 use crate::lan::{Lan, Sent, address, group_key, keyring, millis, profile, sealed_key, secret, secs, with};
 use crate::sealed::{is_up, trust};
@@ -54,6 +54,23 @@ fn every_second_heartbeat_is_passed_over_and_nobody_is_doubted() {
         assert_eq!(lan.changes(0, &sealed_key(number)), []);
         let silent = lan.now.since(lan.peer(0, &sealed_key(number)).last_heard.unwrap());
         assert!(silent < secs(23), "{silent:?}");
+    }
+}
+
+#[test]
+fn what_all_are_told_is_heard_now_and_then_also_of_those_who_answer_all_the_time() {
+    // Of three and four hosts all or most are neighbours; the others answer what measures the round trips.
+    for count in [2, 3, 5] {
+        let mut lan = watching(count, &[]);
+        for _ in 0..60 {
+            lan.command(0, Command::Measure);
+            lan.run(secs(10));
+            let node = &lan.hosts[0].node;
+            assert!(node.links().all(|link| lan.now.since(link.heard_group) < secs(25)));
+            let matrix = node.matrix(lan.now);
+            assert!(matrix.rows.iter().all(|row| !row.cells.contains(&Hearing::Unknown)), "{count} hosts: {matrix:?}");
+        }
+        assert!(lan.dropped(0, "familiar") > 20 * (u64::from(count) - 1), "{}", lan.dropped(0, "familiar"));
     }
 }
 

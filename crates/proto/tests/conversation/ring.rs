@@ -103,6 +103,25 @@ fn each_host_probes_the_one_before_it_and_no_other() {
 }
 
 #[test]
+fn who_is_not_heard_is_told_soon_and_once_also_where_it_is_no_neighbour() {
+    let mut lan = Lan::watching(6);
+    // The fourth host hears nothing of the first, which is no neighbour of it in the ring.
+    lan.blocked = vec![(0, 3)];
+    let start = lan.now;
+    lan.run(secs(60));
+    let changes = lan.changes(3, &key(1));
+    let told_at = changes.iter().find(|(_, _, cause)| *cause == Cause::NotHeard).map(|(at, ..)| at.since(start));
+    assert!(told_at.is_some_and(|after| after < secs(55)), "{changes:?}");
+    lan.forget();
+    lan.run(secs(3600));
+    assert_eq!(told(&lan, 3, 1), [], "it is tried again without a word");
+    assert_eq!((lan.state(3, 1), lan.peer(3, &key(1)).reach), (Some(State::Up), Reach::NotHeard));
+    lan.hosts[0].stopped = true;
+    lan.run(secs(10));
+    assert_eq!(told(&lan, 3, 1), [(Change::Down, Cause::Verdict)]);
+}
+
+#[test]
 fn others_vouch_for_a_peer_that_one_host_does_not_reach() {
     let mut lan = Lan::watching(4);
     lan.blocked = vec![(2, 1)];
