@@ -60,7 +60,7 @@ pub struct LinkStatus {
     pub address: Option<IpAddr>,
     /// When this host's own multicast was last heard back there; never, where a firewall drops what comes in.
     pub heard_self: Option<Instant>,
-    /// Whether several own multicast datagrams in a row were not heard back, nor anybody else's: nothing comes in.
+    /// Whether several own multicast datagrams in a row were not heard back, nor anybody else's: no multicast comes in.
     pub deaf: bool,
     /// When any extended peer was last heard there, whatever it sent and to whom.
     pub heard: Option<Instant>,

@@ -133,7 +133,7 @@ fn pruned_links(now: Instant, node: &Node) -> impl Iterator<Item = u32> {
     node.links().filter(silent).map(|link| link.interface.index)
 }
 
-/// Whether so many own multicast datagrams in a row that were not heard back mean that nothing comes in.
+/// Whether so many own multicast datagrams in a row that were not heard back mean that no multicast comes in.
 pub(crate) const fn is_deaf(unheard: u32) -> bool {
     unheard > UNHEARD_MAX
 }
@@ -151,7 +151,7 @@ fn deaf_links(node: &Node) -> impl Iterator<Item = u32> {
 fn deafness(node: &Node) -> impl Iterator<Item = String> {
     node.links().filter(|link| is_deaf(link.unheard)).map(|link| {
         format!(
-            "nothing comes in on {}, not even this host's own multicast; a firewall may drop it: open UDP port 8000 \
+            "no multicast comes in on {}, not even this host's own; a firewall may drop it: open UDP port 8000 \
              there, for the group and from the link",
             link.interface.name
         )

@@ -46,7 +46,7 @@ pub struct LinkView<'a> {
     /// When this host's own multicast was last heard back there.
     pub heard_self: Option<Instant>,
     /// How many own multicast datagrams were sent since any was heard, own or another's. The kernel loops each back at
-    /// once, so more than one or two mean that nothing comes in: a firewall, or a membership that got lost.
+    /// once, so more than one or two mean that no multicast comes in: a firewall, or a membership that got lost.
     pub unheard: u32,
     /// When any extended peer was last heard there, whatever it sent and to whom.
     pub heard: Option<Instant>,

@@ -132,7 +132,7 @@ pub(crate) struct DaemonFacts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LinkFact {
     pub(crate) name: String,
-    /// Whether nothing comes in, not even own multicast.
+    /// Whether no multicast comes in, not even own.
     pub(crate) deaf: bool,
     /// Whether own multicast was ever heard back.
     pub(crate) heard_self: bool,

@@ -12,7 +12,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let finding = if !judged.contains(&link.name.as_str()) {
             Finding::unknown(CHECK, "nothing can come in before port and membership are right")
         } else if link.deaf {
-            let evidence = "nothing comes in, not even this host's own multicast: a firewall of this host drops it";
+            let evidence = "no multicast comes in, not even this host's own: a firewall of this host drops it";
             commands(facts.host.firewall, facts.port).into_iter().fold(Finding::problem(CHECK, evidence), Finding::mend)
         } else if link.heard_self {
             Finding::ok(CHECK, "this host's own multicast comes back")

@@ -102,7 +102,7 @@ fn the_trouble_of_one_host_is_named_there_alone() {
         lonely.say(&["add", "no-such-host.invalid", "--name", "far"]);
 
         let text = diagnosed(&walled, &["firewall"]);
-        contains(&text, &["PROBLEM  firewall eth0: nothing comes in", "udp", "8000"]);
+        contains(&text, &["PROBLEM  firewall eth0: no multicast comes in", "udp", "8000"]);
         let text = diagnosed(&squatted, &["port"]);
         contains(&text, &["python3 (process ", "→ ss -ulpn 'sport = :8000'"]);
         let text = diagnosed(&unjoined, &["membership"]);

@@ -151,7 +151,7 @@ fn thirty_bridges_at_once_come_and_go_and_cost_little() {
         assert!(hosts[0].run(&["sh", "-c", more]).status.success());
         until_equal(seconds(30), "all are joined", &(usize::from(BRIDGES) + 1), || hosts[0].memberships().len());
         until(seconds(20), "nothing is told any more", || !daemons[0].fetch("/healthz").contains(told));
-        let blamed = daemons[0].log_since(0).into_iter().find(|line| line.text.contains("nothing comes in on br"));
+        let blamed = daemons[0].log_since(0).into_iter().find(|line| line.text.contains("no multicast comes in on br"));
         assert!(blamed.is_none(), "no firewall is blamed for what was not joined: {blamed:?}");
         std::thread::sleep(seconds(3));
         let said = said_on("br");

@@ -26,12 +26,12 @@ fn a_firewall_is_noticed_and_so_is_its_end() {
         close_port(&host);
         let daemon = Daemon::start(&host);
         until(seconds(30), "the status names the firewall", || {
-            daemon.say(&["status"]).contains("nothing comes in on eth0")
+            daemon.say(&["status"]).contains("no multicast comes in on eth0")
         });
         assert!(daemon.fetch("/healthz").contains("\"status\":\"degraded\""));
         assert!(host.run(&["nft", "delete", "table", "inet", "firewall"]).status.success());
-        until(seconds(60), "the trouble ends", || !daemon.say(&["status"]).contains("nothing comes in"));
-        assert_eq!(logged(&daemon, "nothing comes in on eth0"), 2, "once at the beginning, once at the end");
+        until(seconds(60), "the trouble ends", || !daemon.say(&["status"]).contains("no multicast comes in"));
+        assert_eq!(logged(&daemon, "no multicast comes in on eth0"), 2, "once at the beginning, once at the end");
     });
 }
 
