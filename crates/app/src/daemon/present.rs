@@ -77,7 +77,8 @@ pub(crate) fn remote_certificates(row: &RemoteRow) -> Certificates {
     Certificates::new(row.shown.clone(), row.stored.certificate.clone())
 }
 
-fn planned(planned: &Planned) -> PlannedView {
+/// The view of an announced absence.
+pub(crate) fn planned(planned: &Planned) -> PlannedView {
     let until = from_unix_milliseconds(planned.until);
     PlannedView { until: rfc3339(until), reason: planned.reason.clone(), overdue: until <= SystemTime::now() }
 }

@@ -173,11 +173,23 @@ pub(crate) struct PeerFact {
 }
 
 /// What a row is at odds about.
+    /// The absence that it announced.
+    pub(crate) planned: Option<PlannedFact>,
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConflictKind {
     /// Two hosts have one name.
     Name,
     /// A name came back with another key.
+/// An absence that was announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlannedFact {
+    /// When the peer means to be back, as the API tells times.
+    pub(crate) until: String,
+    pub(crate) reason: String,
+    /// For how many seconds it should be back already; `None` before that.
+    pub(crate) overdue_for: Option<u64>,
+}
+
     Key,
     /// An unsigned row has the address of a signed one.
     Address,

@@ -1,6 +1,6 @@
 //! Why one peer is or is not seen, from both sides where the peer says what it hears.
 
-use super::facts::{DaemonFacts, Facts, PeerFact, Subject};
+use super::facts::{DaemonFacts, Facts, PeerFact, PlannedFact, Subject};
 use super::one_way::{hears_us_not, is_unheard};
 use super::report::Finding;
 use super::running::span;
@@ -67,6 +67,9 @@ fn of_row(facts: &Facts, daemon: &DaemonFacts, peer: &PeerFact) -> Vec<Finding> 
 /// Whether it is there, and why not.
 fn there(facts: &Facts, peer: &PeerFact) -> Finding {
     let since = span(peer.state_for);
+    if let (PeerState::Down, Some(planned)) = (peer.state, &peer.planned) {
+        return away(peer, planned);
+    }
     let at = if peer.addresses.is_empty() { String::new() } else { format!(" at {}", peer.addresses.join(", ")) };
     match (peer.state, peer.reason.as_deref()) {
         (PeerState::Up, _) => Finding::ok("peer", format!("it is there{at}, since {since}")),
@@ -93,6 +96,19 @@ fn there(facts: &Facts, peer: &PeerFact) -> Finding {
             };
             Finding::problem("peer", format!("it{at} fell silent {since} ago without a goodbye{kernel}"))
                 .mend(format!("on {}: kimchi-peers doctor", peer.name))
+        }
+    }
+}
+
+/// What was announced is no trouble before it is overdue.
+fn away(peer: &PeerFact, planned: &PlannedFact) -> Finding {
+    let PlannedFact { until, reason, overdue_for } = planned;
+    match overdue_for {
+        None => Finding::ok("peer", format!("it is away as announced, back by {until}: {reason}")),
+        Some(seconds) => {
+            let late = span(*seconds);
+            Finding::problem("peer", format!("it is overdue by {late}: it announced to be back by {until}, {reason}"))
+                .mend(format!("on {}: systemctl start kimchi-peers", peer.name))
         }
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::facts::{
-    ConflictKind, ConsoleFact, DaemonFacts, Firewall, Holder, HostFacts, InterfaceFact, LinkFact, PeerFact, RemoteFact,
-    StateFacts, Subject,
+    ConflictKind, ConsoleFact, DaemonFacts, Firewall, Holder, HostFacts, InterfaceFact, LinkFact, PeerFact,
+    PlannedFact, RemoteFact, StateFacts, Subject,
 };
 use super::*;
 use crate::view::{PeerState, Reach, matrix_of};
@@ -36,6 +36,7 @@ fn peer(number: u8) -> PeerFact {
         seen: Some(2),
         reach: Some(Reach::Both),
         conflict: None,
+        planned: None,
         version: Some("0.1.0".to_owned()),
         extended: true,
     }
@@ -328,6 +329,25 @@ fn a_host_that_was_never_seen_is_explained_too() {
     let nobody = Subject { given: "kvm-9".to_owned(), ..Subject::default() };
     assert!(found(nobody.clone(), None).evidence.contains("no host of this name was ever heard"));
     let off_link =
+#[test]
+fn an_announced_absence_is_no_trouble_before_it_is_overdue() {
+    let away = |overdue_for: Option<u64>| {
+        let (until, reason) = ("2026-11-23T12:00:00.000Z".to_owned(), "firmware".to_owned());
+        let planned = Some(PlannedFact { until, reason, overdue_for });
+        let facts = well().with_daemon(|daemon| {
+            daemon.peers[0] = PeerFact { state: PeerState::Down, reason: Some("left".to_owned()), planned, ..peer(2) };
+        });
+        examine(&facts.about(subject_of("id-2")))
+    };
+    let planned = away(None);
+    assert_eq!((planned.verdict, planned.findings.len()), (Verdict::Ok, 1));
+    assert_eq!(planned.findings[0].evidence, "it is away as announced, back by 2026-11-23T12:00:00.000Z: firmware");
+    let overdue = away(Some(300));
+    assert_eq!(overdue.verdict, Verdict::Problem);
+    assert!(overdue.findings[0].evidence.starts_with("it is overdue by 5 min: "), "{overdue:?}");
+    assert_eq!(overdue.findings[0].mend, ["on kvm-2: systemctl start kimchi-peers"]);
+}
+
         Subject { given: "192.0.2.9".to_owned(), address: Some([192, 0, 2, 9].into()), ..Subject::default() };
     let off_link = found(off_link, None);
     assert_eq!((off_link.verdict, off_link.mend[0].as_str()), (Verdict::Problem, "kimchi-peers add 192.0.2.9"));

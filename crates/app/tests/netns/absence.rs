@@ -42,6 +42,8 @@ fn an_announced_absence_is_shown_kept_overdue_and_over_with_the_return() {
                 "{row}"
             );
             assert!(daemon.say(&["list", "--all"]).contains("down, back in "));
+            let about = daemon.say(&["doctor", name]);
+            assert!(about.contains("  ok       peer host-1-2: it is away as announced, back by "), "{about}");
             let day: Value = serde_json::from_str(&daemon.fetch("/v1/availability?window=24h")).expect("JSON");
             assert_eq!(
                 (&day["peers"][0]["flaps"], &day["peers"][0]["availability"]),
@@ -69,6 +71,9 @@ fn an_announced_absence_is_shown_kept_overdue_and_over_with_the_return() {
             "{row}"
         );
         assert!(daemon.say(&["show", name]).contains(": down, overdue by "));
+        let about = daemon.cli(&["doctor", name]);
+        let said = String::from_utf8_lossy(&about.stdout);
+        assert!(about.status.code() == Some(1) && said.contains("it is overdue by "), "{said}");
         assert!(daemon.say(&["history", name]).contains("  changed  not back as announced"));
     });
 }

@@ -12,8 +12,10 @@ use crate::api::matrix::who_hears_whom;
 use crate::client::{ClientError, resolve, resolve_beginning};
 use crate::daemon::{Daemon, present};
 use crate::doctor::Facts;
-use crate::doctor::facts::{ConflictKind, DaemonFacts, LinkFact, PeerFact, RemoteFact, Subject, TrafficFacts};
-use crate::view::{Origin, PeerView, from_unix_milliseconds};
+use crate::doctor::facts::{
+    ConflictKind, DaemonFacts, LinkFact, PeerFact, PlannedFact, RemoteFact, Subject, TrafficFacts,
+};
+use crate::view::{Origin, PeerView, PlannedView, from_unix_milliseconds};
 
 /// Who fell silent before that is no sign of what is wrong now.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
@@ -61,6 +63,7 @@ async fn of_engine(daemon: &Daemon, status: &Status) -> Result<DaemonFacts, ApiE
         version: row.peer.facts.version.as_ref().map(ToString::to_string),
         extended: !row.peer.key.is_base(),
         conflict: conflict_kind(&row.peer).zip(present::conflict(&row.peer, called)),
+        planned: row.planned.as_deref().map(|planned| planned_fact(present::planned(planned), planned.until)),
         ..peer_fact(present::local(row), row.last_seen, row.state_since)
     };
     let rows: Vec<&Peer> = registry.locals().map(|row| &*row.peer).collect();
@@ -133,8 +136,15 @@ fn traffic(status: &Status) -> TrafficFacts {
 }
 
 fn peer_fact(view: PeerView, last_seen: Option<i64>, state_since: i64) -> PeerFact {
-    let seconds_since =
-        |time: i64| SystemTime::now().duration_since(from_unix_milliseconds(time)).unwrap_or_default().as_secs();
+fn seconds_since(time: i64) -> u64 {
+    SystemTime::now().duration_since(from_unix_milliseconds(time)).unwrap_or_default().as_secs()
+}
+
+fn planned_fact(view: PlannedView, until: i64) -> PlannedFact {
+    let overdue_for = view.overdue.then(|| seconds_since(until));
+    PlannedFact { until: view.until, reason: view.reason, overdue_for }
+}
+
     PeerFact {
         id: view.id,
         name: view.name,
@@ -146,6 +156,7 @@ fn peer_fact(view: PeerView, last_seen: Option<i64>, state_since: i64) -> PeerFa
         reach: view.reach,
         conflict: None,
         version: None,
+        planned: None,
         extended: true,
     }
 }
