@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const STEP: Duration = Duration::from_secs(2);
 pub(crate) struct Console {
     reader: CertificateReader,
     known: Mutex<Option<CertificateHash>>,
+    /// Whether a certificate was ever known.
+    was_known: AtomicBool,
     /// What was wrong with the file, so that the log tells it once.
     trouble: Mutex<Option<String>>,
     hurry: Notify,
@@ -40,6 +43,7 @@ impl Console {
         Self {
             reader: CertificateReader::new(Policy { allow_loopback: true }, STEP),
             known: Mutex::default(),
+            was_known: AtomicBool::new(false),
             trouble: Mutex::default(),
             hurry: Notify::new(),
         }
@@ -48,6 +52,11 @@ impl Console {
     /// The certificate that it serves, as far as is known.
     pub(crate) fn certificate(&self) -> Option<CertificateHash> {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it ever answered since the start; one of which the certificate is in a file counts.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.was_known.load(Ordering::Relaxed)
     }
 
     /// Has it looked at now: the settings changed.
@@ -69,6 +78,7 @@ impl Console {
             None => self.served(port, announced).await.unwrap_or(before),
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        self.was_known.fetch_or(found.is_some(), Ordering::Relaxed);
         found != before
     }
 
@@ -138,7 +148,8 @@ mod tests {
         let digest = ring::digest::digest(&ring::digest::SHA256, made.cert.der());
         let console = Console::new();
         let settings = Settings { console_cert: Some(path.clone()), ..Settings::default() };
-        assert!(console.look(&settings, 1, Vec::new()).await);
+        assert!(!console.has_answered());
+        assert!(console.look(&settings, 1, Vec::new()).await && console.has_answered());
         assert_eq!(console.certificate().map(|hash| hash.as_bytes().to_vec()), Some(digest.as_ref().to_vec()));
         for content in ["", "-----BEGIN CERTIFICATE-----\nAAAA"] {
             std::fs::write(&path, content).unwrap();
@@ -158,6 +169,9 @@ mod tests {
         let console = Console::new();
         *console.known.lock().unwrap() = Some(CertificateHash::from_bytes([1; 32]));
         assert!(console.look(&Settings::default(), https_port, Vec::new()).await);
-        assert_eq!(console.certificate(), None);
+        assert_eq!((console.certificate(), console.has_answered()), (None, false));
+        console.was_known.store(true, Ordering::Relaxed);
+        assert!(!console.look(&Settings::default(), https_port, Vec::new()).await);
+        assert!(console.has_answered(), "it did once");
     }
 }

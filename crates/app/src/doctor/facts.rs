@@ -40,6 +40,8 @@ pub(crate) struct HostFacts {
     pub(crate) receive_max: Option<u64>,
     /// The IPv4 neighbours that the kernel asked for, and whether they answered.
     pub(crate) neighbours: BTreeMap<IpAddr, bool>,
+    /// Whether the settings or files of this host tell of a console.
+    pub(crate) has_console: bool,
 }
 
 /// An interface.
@@ -97,6 +99,8 @@ pub(crate) struct ConsoleFact {
     pub(crate) at: String,
     /// Why nothing was reached; `None` where it answered in TLS.
     pub(crate) failure: Option<String>,
+    /// Whether that is because nothing listens there.
+    pub(crate) is_refused: bool,
 }
 
 /// What the daemon knows.
@@ -126,6 +130,8 @@ pub(crate) struct DaemonFacts {
     pub(crate) group_keys: usize,
     /// What the store says does not work.
     pub(crate) store_troubles: Vec<String>,
+    /// Whether this host's console answered since the start.
+    pub(crate) console_answered: bool,
 }
 
 /// A link in use.
@@ -167,19 +173,13 @@ pub(crate) struct PeerFact {
     pub(crate) seen: Option<u64>,
     pub(crate) reach: Option<Reach>,
     pub(crate) conflict: Option<(ConflictKind, String)>,
+    /// The absence that it announced.
+    pub(crate) planned: Option<PlannedFact>,
     pub(crate) version: Option<String>,
     /// Whether it speaks the extension.
     pub(crate) extended: bool,
 }
 
-/// What a row is at odds about.
-    /// The absence that it announced.
-    pub(crate) planned: Option<PlannedFact>,
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ConflictKind {
-    /// Two hosts have one name.
-    Name,
-    /// A name came back with another key.
 /// An absence that was announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlannedFact {
@@ -190,6 +190,12 @@ pub(crate) struct PlannedFact {
     pub(crate) overdue_for: Option<u64>,
 }
 
+/// What a row is at odds about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConflictKind {
+    /// Two hosts have one name.
+    Name,
+    /// A name came back with another key.
     Key,
     /// An unsigned row has the address of a signed one.
     Address,

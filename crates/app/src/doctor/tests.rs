@@ -57,7 +57,7 @@ pub(super) fn well() -> Facts {
         port: 8000,
         https_port: 8001,
         state: StateFacts { path: "/s".into(), exists: true, writable: true, free_bytes: Some(1 << 30) },
-        console: Some(ConsoleFact { at: "10.0.0.1:8001".to_owned(), failure: None }),
+        console: Some(ConsoleFact { at: "10.0.0.1:8001".to_owned(), failure: None, is_refused: false }),
         daemon: Some(DaemonFacts {
             id: "id-1".to_owned(),
             version: "0.1.0".to_owned(),
@@ -166,8 +166,15 @@ fn what_is_wrong_with_this_host_is_named_alone() {
     let down = InterfaceFact { used: false, named: true, why: "down".to_owned(), ..interface("eth1") };
     let down = only(&well().with_host(|host| host.interfaces.push(down)), "interfaces", Problem);
     assert_eq!(down.mend, ["ip link set dev eth1 up"]);
-    let dead = Some(ConsoleFact { at: "10.0.0.1:8001".to_owned(), failure: Some("refused".to_owned()) });
-    only(&Facts { console: dead, ..well() }, "console", Problem);
+    let dead = |is_refused: bool| {
+        let failure = Some("why".to_owned());
+        Facts { console: Some(ConsoleFact { at: "10.0.0.1:8001".to_owned(), failure, is_refused }), ..well() }
+    };
+    only(&dead(false), "console", Problem);
+    only(&dead(true).with_host(|host| host.has_console = true), "console", Problem);
+    only(&dead(true).with_daemon(|daemon| daemon.console_answered = true), "console", Problem);
+    let none = only(&dead(true), "console", Warning);
+    assert!(none.evidence.contains("if this host has none"), "{none:?}");
     let full = StateFacts { free_bytes: Some(0), ..well().state };
     only(&Facts { state: full, ..well() }, "state", Problem);
     let unwritable = StateFacts { writable: false, ..well().state };

@@ -84,7 +84,7 @@ fn a_switch_that_prunes_the_group_is_noticed_named_and_joined_anew() {
         until(seconds(60), "the switch forgets it", || count(&switch, "expired", &forgotten) > 0);
         let first = count(&switch, "member", &forgotten);
 
-        // It also finds that no console answers, so its status is no success.
+        // Where it finds a problem its status is no success.
         let words = |daemon: &Daemon<'_>| String::from_utf8_lossy(&daemon.cli(&["doctor"]).stdout).into_owned();
         let joined_anew = "warning  switch eth0: joining the group anew brought back what others send to all";
         until(seconds(180), "it joins anew, and hears the others", || words(&daemons[0]).contains(joined_anew));

@@ -85,6 +85,7 @@ async fn of_engine(daemon: &Daemon, status: &Status) -> Result<DaemonFacts, ApiE
         would_vanish: trust.would_vanish,
         group_keys: trust.group_keys.len(),
         store_troubles: daemon.store.status().degraded.into_iter().collect(),
+        console_answered: daemon.console.has_answered(),
     })
 }
 
@@ -135,7 +136,6 @@ fn traffic(status: &Status) -> TrafficFacts {
     }
 }
 
-fn peer_fact(view: PeerView, last_seen: Option<i64>, state_since: i64) -> PeerFact {
 fn seconds_since(time: i64) -> u64 {
     SystemTime::now().duration_since(from_unix_milliseconds(time)).unwrap_or_default().as_secs()
 }
@@ -145,6 +145,7 @@ fn planned_fact(view: PlannedView, until: i64) -> PlannedFact {
     PlannedFact { until: view.until, reason: view.reason, overdue_for }
 }
 
+fn peer_fact(view: PeerView, last_seen: Option<i64>, state_since: i64) -> PeerFact {
     PeerFact {
         id: view.id,
         name: view.name,
@@ -155,8 +156,8 @@ fn planned_fact(view: PlannedView, until: i64) -> PlannedFact {
         seen: last_seen.map(seconds_since),
         reach: view.reach,
         conflict: None,
-        version: None,
         planned: None,
+        version: None,
         extended: true,
     }
 }

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 /// Where programs of the administrator are.
 const PROGRAM_DIRECTORIES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+/// Where Wok has its configuration, and where Kimchi had it before there was Wok.
+const CONSOLE_FILES: [&str; 2] = ["/etc/wok/wok.conf", "/etc/kimchi/kimchi.conf"];
+
 /// Looks at the host. `own_sockets` leaves out what this very process has open.
 pub(super) fn look(settings: &Settings, own_sockets: bool) -> HostFacts {
     let read = |path: &str| fs::read_to_string(path).ok();
@@ -29,7 +32,13 @@ pub(super) fn look(settings: &Settings, own_sockets: bool) -> HostFacts {
         firewall: firewall(|path| Path::new(path).exists(), &read("/etc/ufw/ufw.conf").unwrap_or_default()),
         receive_max: number("/proc/sys/net/core/rmem_max"),
         neighbours: neighbours(&read("/proc/net/arp").unwrap_or_default()),
+        has_console: has_console(settings, |path| Path::new(path).exists()),
     }
+}
+
+/// Whether somebody told of a console, or installed one where it usually is.
+fn has_console(settings: &Settings, exists: impl Fn(&str) -> bool) -> bool {
+    settings.console_cert.is_some() || settings.wok_conf.is_some() || CONSOLE_FILES.into_iter().any(exists)
 }
 
 fn interfaces(settings: &Settings) -> Vec<InterfaceFact> {
@@ -150,6 +159,16 @@ mod tests {
         assert_eq!(with(&["nft", "iptables"], "ENABLED=no"), Firewall::Nftables);
         assert_eq!(with(&["iptables"], ""), Firewall::Iptables);
         assert_eq!(with(&[], ""), Firewall::Unseen);
+    }
+
+    #[test]
+    fn a_console_is_told_of_by_the_settings_or_by_its_own_file() {
+        let path = Some("/etc/pki/console.pem".into());
+        let none = |_: &str| false;
+        assert!(!has_console(&Settings::default(), none));
+        assert!(has_console(&Settings::default(), |path| path == "/etc/wok/wok.conf"));
+        assert!(has_console(&Settings { console_cert: path.clone(), ..Settings::default() }, none));
+        assert!(has_console(&Settings { wok_conf: path, ..Settings::default() }, none));
     }
 
     #[test]

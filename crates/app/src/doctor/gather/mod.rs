@@ -7,7 +7,7 @@ mod kernel;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use kimchi_peers::remote::{Policy, RemoteAddress, check};
+use kimchi_peers::remote::{CheckFailure, Policy, RemoteAddress, check};
 
 use super::Facts;
 use super::facts::{ConsoleFact, Subject};
@@ -43,14 +43,18 @@ async fn console(address: Option<IpAddr>, port: u16) -> Option<ConsoleFact> {
     let reached =
         if is_link_local { SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port).to_string() } else { at.clone() };
     let policy = Policy { allow_loopback: true };
+    let mut is_refused = false;
     let failure = match RemoteAddress::parse(&reached, policy) {
         Ok(console) => match tokio::time::timeout(CONSOLE_LIMIT, check(&console, policy)).await {
-            Ok(checked) => checked.err().map(|failure| failure.to_string()),
+            Ok(checked) => checked.err().map(|failure| {
+                is_refused = matches!(failure, CheckFailure::Refused);
+                failure.to_string()
+            }),
             Err(_) => Some(format!("it was silent for {} s", CONSOLE_LIMIT.as_secs())),
         },
         Err(error) => Some(error.to_string()),
     };
-    Some(ConsoleFact { at, failure })
+    Some(ConsoleFact { at, failure, is_refused })
 }
 
 /// Whom a question is about that nobody can answer.
