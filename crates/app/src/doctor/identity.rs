@@ -11,8 +11,9 @@ pub(super) fn names(facts: &Facts) -> Vec<Finding> {
         let name = &peer.name;
         let finding = match kind {
             ConflictKind::Identity => return None,
-            ConflictKind::Name => Finding::problem("names", format!("{} has this name: {words}", place(peer)))
-                .mend("hostnamectl hostname NEW-NAME && systemctl restart kimchi-peers"),
+            ConflictKind::Name => Finding::problem("names", format!("{} has this name: {words}", place(peer))).mend(
+                format!("on {}: hostnamectl hostname NEW-NAME && systemctl restart kimchi-peers", where_it_is(peer)),
+            ),
             ConflictKind::Key => Finding::problem("names", words.clone()).mend(format!("kimchi-peers trust {name}")),
             ConflictKind::Address => Finding::problem("names", format!("{}: {words}", place(peer)))
                 .mend(format!("kimchi-peers show {}", peer.id)),
@@ -53,4 +54,9 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn place(peer: &PeerFact) -> String {
     peer.addresses.first().map_or_else(|| "a host".to_owned(), |address| format!("the host at {address}"))
+}
+
+/// On which host to do something about it: its name would be that of another one too.
+fn where_it_is(peer: &PeerFact) -> &str {
+    peer.addresses.first().map_or("the other host", String::as_str)
 }

@@ -240,6 +240,8 @@ fn names_and_identities_are_told_apart() {
     for kind in [ConflictKind::Name, ConflictKind::Key, ConflictKind::Address] {
         assert!(only(&at_odds(kind), "names", Verdict::Problem).evidence.contains("words"));
     }
+    let same_name = only(&at_odds(ConflictKind::Name), "names", Verdict::Problem);
+    assert!(same_name.mend[0].starts_with("on 10.0.0.2: hostnamectl hostname NEW-NAME"), "{same_name:?}");
     only(&at_odds(ConflictKind::Identity), "identity", Verdict::Problem);
     let copied = only(
         &well().with_daemon(|daemon| daemon.copy = Some("kvm-1 at 10.0.0.9".to_owned())),
@@ -328,15 +330,6 @@ fn a_peer_is_explained_from_both_sides() {
 }
 
 #[test]
-fn a_host_that_was_never_seen_is_explained_too() {
-    let found = |subject: Subject, answers: Option<bool>| {
-        let facts = well().with_host(|host| host.neighbours.extend(answers.map(|answered| (address(9), answered))));
-        examine(&facts.about(subject)).findings[0].clone()
-    };
-    let nobody = Subject { given: "kvm-9".to_owned(), ..Subject::default() };
-    assert!(found(nobody.clone(), None).evidence.contains("no host of this name was ever heard"));
-    let off_link =
-#[test]
 fn an_announced_absence_is_no_trouble_before_it_is_overdue() {
     let away = |overdue_for: Option<u64>| {
         let (until, reason) = ("2026-11-23T12:00:00.000Z".to_owned(), "firmware".to_owned());
@@ -355,6 +348,15 @@ fn an_announced_absence_is_no_trouble_before_it_is_overdue() {
     assert_eq!(overdue.findings[0].mend, ["on kvm-2: systemctl start kimchi-peers"]);
 }
 
+#[test]
+fn a_host_that_was_never_seen_is_explained_too() {
+    let found = |subject: Subject, answers: Option<bool>| {
+        let facts = well().with_host(|host| host.neighbours.extend(answers.map(|answered| (address(9), answered))));
+        examine(&facts.about(subject)).findings[0].clone()
+    };
+    let nobody = Subject { given: "kvm-9".to_owned(), ..Subject::default() };
+    assert!(found(nobody.clone(), None).evidence.contains("no host of this name was ever heard"));
+    let off_link =
         Subject { given: "192.0.2.9".to_owned(), address: Some([192, 0, 2, 9].into()), ..Subject::default() };
     let off_link = found(off_link, None);
     assert_eq!((off_link.verdict, off_link.mend[0].as_str()), (Verdict::Problem, "kimchi-peers add 192.0.2.9"));

@@ -189,7 +189,7 @@ fn the_trouble_between_hosts_is_named_at_each_of_them() {
             contains(&text, &["uses this host's identity", "reset-identity"]);
         }
         for daemon in &same {
-            contains(&diagnosed(daemon, &["names"]), &["PROBLEM  names same"]);
+            contains(&diagnosed(daemon, &["names"]), &["PROBLEM  names same", ": hostnamectl hostname NEW-NAME"]);
         }
         one_way_is_named(&three, &copies[2]);
     });
