@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration;
-
 /// Options of `leave`.
 #[derive(Debug, Args)]
 pub(crate) struct LeaveArguments {
@@ -27,9 +25,9 @@ All peers show this host as away until then, and as overdue after. The daemon sa
 of it ends the absence: systemd starts it again at the next boot; before that not with Restart=on-failure, and at once with \
 Restart=always.";
 
-/// Reads how long an absence takes.
+/// Reads how long an absence takes. Never plain seconds: who forgets the unit would end the daemon for a moment.
 fn absence(text: &str) -> Result<Duration, &'static str> {
-    let read = duration(text)?;
+    let read = humantime::parse_duration(text).map_err(|_| "give a time with its unit, such as 30m, 2h or 1d")?;
     let fits = (1..=u64::from(kimchi_peers::ABSENCE_MAX)).contains(&read.as_secs());
     fits.then_some(read).ok_or("an absence takes a second at least and 30 days at most")
 }
@@ -44,6 +42,9 @@ mod tests {
             (absence("2h"), absence("30d")),
             (Ok(Duration::from_secs(7200)), Ok(Duration::from_secs(2_592_000)))
         );
+        for text in ["2", "0.5", ""] {
+            assert!(absence(text).unwrap_err().contains("with its unit"), "{text}");
+        }
         for text in ["0", "500ms", "31d", "soon", "99999999999"] {
             assert!(absence(text).is_err(), "{text}");
         }
