@@ -21,9 +21,9 @@ pub(crate) use columns::{Cell, Table};
 pub(crate) use csv::record as csv_record;
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use json::{line, pretty};
-pub(crate) use order::{natural, sorted};
+pub(crate) use order::{by_name, natural, sorted};
 pub(crate) use page::Page;
-pub(crate) use peers::{is_there, peers, planned_words, state_tone, state_words};
+pub(crate) use peers::{is_doubtful, is_there, peers, planned_words, state_tone, state_words};
 pub(crate) use printable::printable;
 #[cfg(test)]
 pub(crate) use printable::tests::is_dangerous;

@@ -7,13 +7,14 @@ use crate::view::PeerView;
 
 /// The peers by name, then address, then id.
 pub(crate) fn sorted(mut peers: Vec<PeerView>) -> Vec<PeerView> {
-    let address = |peer: &PeerView| peer.addresses.first().and_then(|address| address.parse::<IpAddr>().ok());
-    peers.sort_by(|one, other| {
-        natural(&one.name, &other.name)
-            .then_with(|| address(one).cmp(&address(other)))
-            .then_with(|| one.id.cmp(&other.id))
-    });
+    peers.sort_by(by_name);
     peers
+}
+
+/// Compares two peers by name, then address, then id.
+pub(crate) fn by_name(one: &PeerView, other: &PeerView) -> Ordering {
+    let address = |peer: &PeerView| peer.addresses.first().and_then(|address| address.parse::<IpAddr>().ok());
+    natural(&one.name, &other.name).then_with(|| address(one).cmp(&address(other))).then_with(|| one.id.cmp(&other.id))
 }
 
 /// Compares texts with the numbers in them by their value and letters without their case; texts that differ in nothing

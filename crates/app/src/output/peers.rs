@@ -104,13 +104,17 @@ pub(crate) fn planned_words(planned: &PlannedView, now: SystemTime) -> String {
     }
 }
 
+/// Whether something is wrong with a peer beside its state.
+pub(crate) fn is_doubtful(peer: &PeerView) -> bool {
+    peer.trust == Trust::Conflict
+        || peer.certificate_state == CertificateState::Changed
+        || peer.reach.is_some_and(Reach::is_one_way)
+}
+
 /// The tone of a state.
 pub(crate) fn state_tone(peer: &PeerView) -> Tone {
-    let doubtful = peer.trust == Trust::Conflict
-        || peer.certificate_state == CertificateState::Changed
-        || peer.reach.is_some_and(Reach::is_one_way);
     match peer.state {
-        PeerState::Up if doubtful => Tone::Doubt,
+        PeerState::Up if is_doubtful(peer) => Tone::Doubt,
         PeerState::Suspect => Tone::Doubt,
         PeerState::Up => Tone::Good,
         // What was announced is nothing to look after.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::client::Known;
-use crate::output::{natural, printable};
+use crate::output::{is_doubtful, natural, printable};
 use crate::view::{EventView, PeerState, PeerView};
 
 /// Changes of which the lines at the bottom tell.
@@ -227,10 +227,11 @@ impl View {
 fn urgency(peer: &PeerView) -> u8 {
     match peer.state {
         PeerState::Suspect => 0,
-        PeerState::Down if peer.planned.as_ref().is_some_and(|planned| !planned.overdue) => 2,
+        PeerState::Down if peer.planned.as_ref().is_some_and(|planned| !planned.overdue) => 3,
         PeerState::Down => 1,
-        PeerState::Unknown => 3,
-        PeerState::Up => 4,
+        PeerState::Up | PeerState::Unknown if is_doubtful(peer) => 2,
+        PeerState::Unknown => 4,
+        PeerState::Up => 5,
     }
 }
 
@@ -268,6 +269,7 @@ fn moved(place: usize, step: Step, count: usize) -> usize {
 pub(super) mod tests {
     use super::*;
     use crate::client::tests::{event, peer};
+    use crate::view::{CertificateState, PlannedView, Reach, Trust};
 
     /// Four peers: one of them is down, one suspect.
     pub(in super::super) fn view() -> View {
@@ -297,6 +299,24 @@ pub(super) mod tests {
         assert_eq!(names(&view)[0], "a\u{1b}[2J");
         press(&mut view, &[KeyCode::Char('s')]);
         assert_eq!(view.sort, Sort::Name);
+    }
+
+    #[test]
+    fn who_is_up_and_not_as_it_should_be_stands_before_who_is_well() {
+        let well = peer("a", "10.0.0.1");
+        let planned = PlannedView { until: well.state_since.clone(), reason: "firmware".to_owned(), overdue: false };
+        let peers = vec![
+            PeerView { trust: Trust::Conflict, ..peer("conflict", "10.0.0.2") },
+            PeerView { reach: Some(Reach::HearsUsNot), ..peer("one-way", "10.0.0.3") },
+            PeerView { certificate_state: CertificateState::Changed, ..peer("renewed", "10.0.0.4") },
+            PeerView { state: PeerState::Unknown, ..peer("unknown", "10.0.0.5") },
+            PeerView { state: PeerState::Down, planned: Some(planned), ..peer("away", "10.0.0.6") },
+            PeerView { state: PeerState::Down, ..peer("down", "10.0.0.7") },
+            well,
+        ];
+        let mut view = View::new("here".to_owned(), peers, false);
+        press(&mut view, &[KeyCode::Char('s')]);
+        assert_eq!(names(&view), ["down", "conflict", "one-way", "renewed", "away", "unknown", "a"]);
     }
 
     #[test]
