@@ -22,7 +22,8 @@ async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -
     }
     let all = client.peers().await?;
     let known = all.len();
-    let chosen = sorted(all.into_iter().filter(|peer| is_wanted(peer, arguments)).collect());
+    let (chosen, left_out): (Vec<_>, Vec<_>) = all.into_iter().partition(|peer| is_wanted(peer, arguments));
+    let chosen = sorted(chosen);
     let format = arguments.output.format();
     let for_people = matches!(format, Output::Table | Output::Wide);
     if let Some(host) = &arguments.host {
@@ -34,6 +35,9 @@ async fn list(client: &Client, arguments: &ListArguments, screen: &mut Screen) -
         screen.data(&peers(&chosen, format, screen.surface, SystemTime::now())?)?;
     }
     if for_people {
+        if !chosen.is_empty() && !left_out.is_empty() {
+            screen.say(&not_shown(&left_out));
+        }
         tell_if_degraded(client, screen).await;
     }
     Ok(())
@@ -51,6 +55,18 @@ fn only_for_ansible() -> Failure {
     Failure { status: USAGE, message, hint: Some("one peer is shown by: kimchi-peers show PEER".to_owned()) }
 }
 
+/// Who is down may come back at any time, or be what was looked for.
+fn not_shown(peers: &[PeerView]) -> String {
+    let is_planned = |peer: &&PeerView| peer.planned.as_ref().is_some_and(|planned| !planned.overdue);
+    match (peers.len(), peers.iter().filter(is_planned).count()) {
+        (1, 0) => "1 more is down; --all lists it".to_owned(),
+        (1, _) => "1 more is away as announced; --all lists it".to_owned(),
+        (down, 0) => format!("{down} more are down; --all lists them"),
+        (down, planned) if down == planned => format!("{down} more are away as announced; --all lists them"),
+        (down, planned) => format!("{down} more are down, {planned} of them away as announced; --all lists them"),
+    }
+}
+
 const fn none_of(known: usize) -> &'static str {
     if known == 0 {
         "no peers yet; ask the network again with `kimchi-peers search`, find out why with `kimchi-peers doctor`, or add one \
@@ -66,7 +82,7 @@ mod tests {
     use crate::client::tests::{Api, peer, remote};
     use crate::command::status;
     use crate::output::{Surface, Written};
-    use crate::view::{PeerState, StatusView};
+    use crate::view::{PeerState, PlannedView, StatusView};
 
     fn several() -> Vec<PeerView> {
         let mut down = peer("kvm-2", "10.0.0.2");
@@ -105,6 +121,35 @@ mod tests {
         assert_eq!(listed(false, Output::Json, vec![]).await, ("[]\n".to_owned(), String::new()));
         assert_eq!(listed(false, Output::Names, vec![]).await, (String::new(), String::new()));
         assert!(listed(false, Output::Csv, vec![]).await.0.starts_with("id,name,"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn people_are_told_of_rows_that_are_left_out() {
+        let told = "1 more is down; --all lists it\n";
+        for (all, output, words) in [
+            (false, Output::Table, told),
+            (false, Output::Wide, told),
+            (true, Output::Table, ""),
+            (false, Output::Json, ""),
+            (false, Output::Names, ""),
+        ] {
+            assert_eq!(listed(all, output, several()).await.1, words, "{all} {output:?}");
+        }
+        let planned = |overdue: bool| {
+            let until = "2026-11-23T12:00:00.000Z".to_owned();
+            let planned = Some(PlannedView { until, reason: "firmware".to_owned(), overdue });
+            PeerView { planned, ..several().remove(2) }
+        };
+        let down = several().remove(2);
+        for (left_out, words) in [
+            (vec![planned(false)], "1 more is away as announced; --all lists it"),
+            (vec![planned(true)], "1 more is down; --all lists it"),
+            (vec![planned(false), planned(false)], "2 more are away as announced; --all lists them"),
+            (vec![planned(true), down.clone()], "2 more are down; --all lists them"),
+            (vec![planned(false), down], "2 more are down, 1 of them away as announced; --all lists them"),
+        ] {
+            assert_eq!(not_shown(&left_out), words);
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]
