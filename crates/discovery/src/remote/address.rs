@@ -184,7 +184,7 @@ fn parse_host(text: &str) -> Result<Host, RemoteAddressError> {
         return Err(RemoteAddressError::NoHost);
     }
     if ends_in_number(&name) {
-        return Err(RemoteAddressError::NotCanonical);
+        return Err(part_too_great(&name).map_or(RemoteAddressError::NotCanonical, RemoteAddressError::PartTooGreat));
     }
     let is_name = name.len() <= MAX_NAME && name.split('.').all(is_label);
     if is_name { Ok(Host::Name(name)) } else { Err(RemoteAddressError::BadName) }
@@ -198,6 +198,16 @@ fn ends_in_number(name: &str) -> bool {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
     }
+}
+
+/// The first number that is too great, where nothing else keeps the text from being an IPv4 address.
+fn part_too_great(name: &str) -> Option<u32> {
+    let number = |part: &str| {
+        let is_canonical = part == "0" || !part.starts_with(['0', '+']);
+        part.parse::<u32>().ok().filter(|_| is_canonical)
+    };
+    let parts = name.split('.').map(number).collect::<Option<Vec<_>>>()?;
+    parts.iter().copied().find(|part| parts.len() == 4 && *part > u32::from(u8::MAX))
 }
 
 fn is_label(label: &str) -> bool {

@@ -46,6 +46,9 @@ pub enum RemoteAddressError {
     /// `2130706433`, `0x7f.1`, `010.0.0.1`, `127.1`, or a name that ends in a number: programs read these differently.
     #[error("this is not a canonical address: write an IPv4 address as four decimal numbers without leading zeros")]
     NotCanonical,
+    /// `192.0.2.256`: an IPv4 address but for this number.
+    #[error("there is no {0} in an IPv4 address: write four numbers from 0 to 255")]
+    PartTooGreat(u32),
     /// Not a host name.
     #[error(
         "this is not a host name: use labels of 1 to 63 letters, digits, - and _, not starting or ending with -, at most \
