@@ -14,7 +14,7 @@ pub(crate) const NO_SUCH_PEER: u8 = 4;
 pub(crate) struct Failure {
     /// The exit status.
     pub(crate) status: u8,
-    /// What went wrong, one sentence.
+    /// What went wrong, one sentence; below it a line for each of those that it speaks of, where there are several.
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) hint: Option<String>,

@@ -1,5 +1,6 @@
 //! Why the daemon did not do what it was asked, and what that means for the exit status.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::client::address::ApiAddress;
 use crate::client::token::TOKEN_FILE;
 use crate::failure::{FAILED, Failure, NO_DAEMON, NO_SUCH_PEER, Stop};
 use crate::output::printable;
+use crate::view::PeerState;
 
 /// Candidates that are named when a text fits several peers.
 const CANDIDATES_SHOWN: usize = 10;
@@ -48,16 +50,16 @@ pub(crate) enum ClientError {
     Ambiguous {
         /// What was given.
         given: String,
-        /// Name, state, address and id of each peer that fits.
-        candidates: Vec<String>,
+        /// The peers that fit.
+        candidates: Vec<Candidate>,
     },
     /// Nobody fits in full, some by their beginning.
     #[error("no peer is called {given}; did you mean {}?", listed(.candidates))]
     NotWhole {
         /// What was given.
         given: String,
-        /// Name, state, address and id of each peer that it is the beginning of.
-        candidates: Vec<String>,
+        /// The peers that it is the beginning of.
+        candidates: Vec<Candidate>,
     },
     /// The text means the daemon's own host, which is no peer of itself.
     #[error("{0} is this host")]
@@ -72,6 +74,16 @@ pub(crate) enum ClientError {
         /// Why the token in the daemon's directory cannot be read; `None` if it can.
         unreadable: Option<io::ErrorKind>,
     },
+    /// The file that was named for the token has another daemon's, or none.
+    #[error("{}", wrong_token(.file, *.unreadable))]
+    WrongToken {
+        /// The file.
+        file: PathBuf,
+        /// Why there is no token to be had from it; `None` if there is one.
+        unreadable: Option<io::ErrorKind>,
+        /// Where the daemon says that it keeps its state, and why the token there cannot be read; `None` before it was asked.
+        daemon: Option<(PathBuf, Option<io::ErrorKind>)>,
+    },
     /// The daemon refuses.
     #[error("{reason}")]
     Refused {
@@ -82,6 +94,22 @@ pub(crate) enum ClientError {
         /// How it was asked.
         credential: Credential,
     },
+}
+
+/// A peer that a text may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) id: String,
+    pub(crate) state: PeerState,
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, address, id, state } = self;
+        write!(out, "{name} ({}, {address}, id {id})", state.as_str())
+    }
 }
 
 /// What a request carried to prove that it may change something.
@@ -107,8 +135,21 @@ impl ClientError {
 
     /// Whether the daemon refuses because it was not given its token.
     pub(super) fn is_for_want_of_the_token(&self) -> bool {
-        let Self::Refused { status, credential, .. } = self else { return false };
-        *status == StatusCode::UNAUTHORIZED && matches!(credential, Credential::Sent(_) | Credential::Unreadable(..))
+        if let Self::Refused { status, credential, .. } = self {
+            return *status == StatusCode::UNAUTHORIZED && credential.is_a_token();
+        }
+        matches!(self, Self::WrongToken { .. })
+    }
+
+    /// What goes wrong where there are several to choose from, each on a line of its own.
+    fn with_lines(&self) -> Option<String> {
+        if let Self::Ambiguous { given, candidates } = self {
+            return Some(format!("{} fits several peers:{}", printable(given), one_a_line(candidates)));
+        }
+        let Self::NotWhole { given, candidates } = self else { return None };
+        let lines =
+            || format!("no peer is called {}; did you mean one of these?{}", printable(given), one_a_line(candidates));
+        (candidates.len() > 1).then(lines)
     }
 
     const fn exit_status(&self) -> u8 {
@@ -124,6 +165,7 @@ impl ClientError {
             | Self::Ambiguous { .. }
             | Self::NotWhole { .. }
             | Self::NoToken { .. }
+            | Self::WrongToken { .. }
             | Self::Refused { .. } => FAILED,
         }
     }
@@ -136,6 +178,10 @@ impl ClientError {
             Self::NotWhole { .. } => Some("give the whole name, address or id".to_owned()),
             Self::ThisHost(_) => Some("see it with: kimchi-peers status".to_owned()),
             Self::NoToken { state_dir, tried, unreadable } => Some(token_hint(state_dir, tried, *unreadable)),
+            Self::WrongToken { file, daemon, .. } => Some(match daemon {
+                Some((state_dir, unreadable)) => other_token_hint(file, state_dir, *unreadable),
+                None => "give the file api-token of that daemon's state directory with --token-file".to_owned(),
+            }),
             Self::Foreign(..) => Some("give the daemon's address with --api".to_owned()),
             Self::Refused { status, credential, .. } if is_about_rights(*status) => credential.hint(),
             Self::Distrusted(..) => Some(
@@ -148,6 +194,11 @@ impl ClientError {
 }
 
 impl Credential {
+    /// Whether it is that of a file, be it sent or not to be read.
+    pub(super) const fn is_a_token(&self) -> bool {
+        matches!(self, Self::Sent(_) | Self::Unreadable(..))
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unneeded => None,
@@ -178,6 +229,25 @@ fn token_hint(state_dir: &Path, tried: &Path, unreadable: Option<io::ErrorKind>)
     }
 }
 
+/// How to come by it for whoever named another file.
+fn other_token_hint(file: &Path, state_dir: &Path, unreadable: Option<io::ErrorKind>) -> String {
+    let token = state_dir.join(TOKEN_FILE);
+    if unreadable.is_none() && file != token {
+        format!("give --token-file {}", token.display())
+    } else {
+        token_hint(state_dir, state_dir, unreadable)
+    }
+}
+
+fn wrong_token(file: &Path, unreadable: Option<io::ErrorKind>) -> String {
+    let file = file.display();
+    match unreadable {
+        None => format!("the token in {file} is not this daemon's"),
+        Some(io::ErrorKind::InvalidData) => format!("there is no token in {file}"),
+        Some(why) => format!("cannot read {file}: {}", words(why)),
+    }
+}
+
 /// Whether the daemon wants to know who asks.
 fn is_about_rights(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
@@ -187,8 +257,30 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         // The daemon's sentences may quote names from the network.
         let hint = error.hint().map(|hint| printable(&hint).into_owned());
-        Self { status: error.exit_status(), message: printable(&error.to_string()).into_owned(), hint }
+        let message = error.with_lines().unwrap_or_else(|| printable(&error.to_string()).into_owned());
+        Self { status: error.exit_status(), message, hint }
     }
+}
+
+/// Each candidate on a line of its own, for people who choose one.
+fn one_a_line(candidates: &[Candidate]) -> String {
+    let cells = |candidate: &Candidate| {
+        [&candidate.name, &candidate.address, &candidate.id].map(|text| printable(text).into_owned())
+    };
+    let shown: Vec<_> = candidates.iter().take(CANDIDATES_SHOWN).map(|one| (cells(one), one.state)).collect();
+    let names = shown.iter().map(|([name, ..], _)| name.chars().count()).max().unwrap_or(0);
+    let addresses = shown.iter().map(|([_, address, _], _)| address.chars().count()).max().unwrap_or(0);
+    let mut lines = String::new();
+    for ([name, address, id], state) in &shown {
+        lines.push_str(&format!("\n  {name:names$}  {address:addresses$}  {id}"));
+        if *state != PeerState::Up {
+            lines.push_str(&format!("  {}", state.as_str()));
+        }
+    }
+    if candidates.len() > shown.len() {
+        lines.push_str(&format!("\n  and {} more", candidates.len() - shown.len()));
+    }
+    lines
 }
 
 impl From<ClientError> for Stop {
@@ -207,8 +299,8 @@ fn words(why: io::ErrorKind) -> String {
     if why == io::ErrorKind::NotFound { "no such file".to_owned() } else { why.to_string() }
 }
 
-fn listed(candidates: &[String]) -> String {
-    let shown = candidates.iter().take(CANDIDATES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+fn listed(candidates: &[Candidate]) -> String {
+    let shown = candidates.iter().take(CANDIDATES_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match candidates.len().checked_sub(CANDIDATES_SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
@@ -218,6 +310,49 @@ fn listed(candidates: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn candidate(name: &str, address: &str, state: PeerState) -> Candidate {
+        Candidate { name: name.to_owned(), address: address.to_owned(), id: format!("{name}@{address}"), state }
+    }
+
+    #[test]
+    fn who_may_be_meant_stands_one_a_line_and_can_make_no_line() {
+        let mut candidates =
+            vec![candidate("twin\n", "10.1.0.1", PeerState::Down), candidate("twin", "10.1.0.20", PeerState::Up)];
+        let ambiguous =
+            Failure::from(ClientError::Ambiguous { given: "tw".to_owned(), candidates: candidates.clone() });
+        let expected = "tw fits several peers:
+  twin\\u{a}  10.1.0.1   twin\\u{a}@10.1.0.1  down
+  twin       10.1.0.20  twin@10.1.0.20";
+        assert_eq!(ambiguous.message, expected);
+        assert_eq!(ambiguous.hint.as_deref(), Some("give its address or id"));
+        candidates.extend((0..10).map(|number| candidate("a", &format!("10.0.0.{number}"), PeerState::Up)));
+        let many = Failure::from(ClientError::NotWhole { given: "tw".to_owned(), candidates });
+        assert!(many.message.starts_with("no peer is called tw; did you mean one of these?\n  twin"), "{many:?}");
+        assert!(many.message.ends_with("\n  and 2 more") && many.message.lines().count() == 12, "{many:?}");
+    }
+
+    #[test]
+    fn a_token_that_was_named_is_judged_itself() {
+        use io::ErrorKind::{InvalidData, NotFound, PermissionDenied};
+        for (file, unreadable, message) in [
+            ("bad", None, "the token in bad is not this daemon's"),
+            ("bad", Some(NotFound), "cannot read bad: no such file"),
+            ("bad", Some(InvalidData), "there is no token in bad"),
+        ] {
+            let error = ClientError::WrongToken { file: file.into(), unreadable, daemon: None };
+            assert_eq!(error.to_string(), message);
+        }
+        for (file, there, hint) in [
+            ("bad", None, "give --token-file /s/api-token"),
+            ("bad", Some(PermissionDenied), "read /s/api-token as its owner, e.g. with sudo"),
+            ("/s/api-token", None, "/s/api-token is not this daemon's: does it run in a container?"),
+        ] {
+            let daemon = Some(("/s".into(), there));
+            let error = ClientError::WrongToken { file: file.into(), unreadable: None, daemon };
+            assert_eq!(Failure::from(error).hint.as_deref(), Some(hint));
+        }
+    }
 
     #[test]
     fn the_way_to_the_token_is_told_once() {

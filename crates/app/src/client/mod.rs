@@ -115,7 +115,7 @@ impl Client {
                 return Ok(answer);
             }
             let (status, bytes) = whole(&address, answer).await?;
-            Err(refused(&address, status, &bytes, credential))
+            Err(self.refused(&address, status, &bytes, credential))
         };
         self.in_time(&address, asked).await
     }
@@ -134,6 +134,9 @@ impl Client {
         let Ok(StatusView { state_dir, .. }) = self.status().await else { return Err(refusal) };
         let state_dir = PathBuf::from(state_dir);
         let unreadable = Token::read(&state_dir).text.err();
+        if let ClientError::WrongToken { file, unreadable: not_read, .. } = refusal {
+            return Err(ClientError::WrongToken { file, unreadable: not_read, daemon: Some((state_dir, unreadable)) });
+        }
         let tried = self.token.path.parent().unwrap_or(&self.token.path).to_owned();
         Err(ClientError::NoToken { state_dir, tried, unreadable })
     }
@@ -144,10 +147,22 @@ impl Client {
         let asked = async {
             let credential = asking.credential.clone();
             let (status, bytes) = whole(&address, asking.send().await?).await?;
-            if status.is_success() { Ok(bytes) } else { Err(refused(&address, status, &bytes, credential)) }
+            if status.is_success() { Ok(bytes) } else { Err(self.refused(&address, status, &bytes, credential)) }
         };
         let bytes = self.in_time(&address, asked).await?;
         Ok((address, bytes))
+    }
+
+    /// What a refusal means. Whoever named the file of a token is told of that one, not of where tokens usually are.
+    fn refused(&self, address: &ApiAddress, status: StatusCode, bytes: &[u8], credential: Credential) -> ClientError {
+        let Ok(ErrorView { reason, .. }) = serde_json::from_slice(bytes) else {
+            return ClientError::Foreign(address.clone(), format!("it says {status}"));
+        };
+        if status == StatusCode::UNAUTHORIZED && self.token.is_meant && credential.is_a_token() {
+            let unreadable = self.token.text.as_ref().err().copied();
+            return ClientError::WrongToken { file: self.token.path.clone(), unreadable, daemon: None };
+        }
+        ClientError::Refused { status, reason, credential }
     }
 
     async fn in_time<T>(
@@ -224,11 +239,4 @@ async fn whole(address: &ApiAddress, answer: Response<Incoming>) -> Result<(Stat
 
 fn parse<T: DeserializeOwned>(address: &ApiAddress, bytes: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(bytes).map_err(|error| ClientError::Foreign(address.clone(), error.to_string()))
-}
-
-fn refused(address: &ApiAddress, status: StatusCode, bytes: &[u8], credential: Credential) -> ClientError {
-    match serde_json::from_slice::<ErrorView>(bytes) {
-        Ok(error) => ClientError::Refused { status, reason: error.reason, credential },
-        Err(_) => ClientError::Foreign(address.clone(), format!("it says {status}")),
-    }
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use crate::client::ClientError;
+use crate::client::error::Candidate;
+use crate::output::by_name;
 use crate::view::{PeerState, PeerView};
 
 /// The peer that a text means.
@@ -124,12 +126,16 @@ fn ambiguous(given: &str, peers: &[&PeerView]) -> ClientError {
     ClientError::Ambiguous { given: given.to_owned(), candidates: described(peers) }
 }
 
-fn described(peers: &[&PeerView]) -> Vec<String> {
-    let described = |peer: &&PeerView| {
-        let address = peer.addresses.first().map_or("no address", String::as_str);
-        format!("{} ({}, {address}, id {})", peer.name, peer.state.as_str(), peer.id)
+fn described(peers: &[&PeerView]) -> Vec<Candidate> {
+    let mut peers = peers.to_vec();
+    peers.sort_by(|one, other| by_name(one, other));
+    let described = |peer: &PeerView| Candidate {
+        name: peer.name.clone(),
+        address: peer.addresses.first().map_or("no address", String::as_str).to_owned(),
+        id: peer.id.clone(),
+        state: peer.state,
     };
-    peers.iter().map(described).collect()
+    peers.into_iter().map(described).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::questions::peer_path;
 use super::*;
+use crate::command::status::tests::sample;
 use crate::failure::{FAILED, Failure, NO_DAEMON};
 use crate::view::{CertificateState, EventView, Origin, PeerState, PeerView, Reach, Trust};
 
@@ -240,4 +241,29 @@ fn the_token_never_leaves_this_host_in_clear() {
 #[test]
 fn an_id_is_one_segment_of_the_path() {
     assert_eq!(peer_path("a/b@[::1]:80?x#é%"), "/v1/peers/a%2Fb%40%5B%3A%3A1%5D%3A80%3Fx%23%C3%A9%25");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_names_the_file_of_a_token_is_told_of_that_file() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("api-token"), "s3cret").unwrap();
+    let status = StatusView { state_dir: directory.path().display().to_string(), ..sample() };
+    let refusal = r#"{"code":"KPAPI0401","reason":"a change needs the token"}"#.to_owned();
+    let answers =
+        vec![("DELETE /v1/peers/a", 401, refusal), ("GET /v1/status", 200, serde_json::to_string(&status).unwrap())];
+    let mut api = Api::start(answers).await;
+    let there = directory.path().join("api-token");
+    let hint = format!("give --token-file {}", there.display());
+    for (text, message) in [
+        (Ok("other".to_owned()), "the token in badtoken is not this daemon's"),
+        (Err(io::ErrorKind::NotFound), "cannot read badtoken: no such file"),
+    ] {
+        api.token = Token { path: "badtoken".into(), text, is_meant: true };
+        let failure = Failure::from(api.client().remove("a").await.unwrap_err());
+        assert_eq!((failure.message.as_str(), failure.hint.as_deref()), (message, Some(hint.as_str())));
+    }
+    // The usual one was not named, so the way to the right one is what is missing.
+    api.token.is_meant = false;
+    let failure = Failure::from(api.client().remove("a").await.unwrap_err());
+    assert!(failure.message.starts_with("a change needs this daemon's token"), "{failure:?}");
 }

@@ -1,7 +1,9 @@
 //! `doctor`: why somebody is not seen, and what mends it.
 
+use hyper::StatusCode;
+
 use crate::cli::{Connection, DoctorArguments, RunArguments, TextOrJson};
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, resolve, resolve_beginning};
 use crate::doctor::{Finding, Report, Verdict, examine, gather};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, Surface, Tone, pretty, printable};
@@ -18,7 +20,8 @@ pub(crate) async fn run(arguments: &DoctorArguments, connection: &Connection) ->
         Err(error @ ClientError::Unreachable(_)) if client.is_for_this_host() => {
             without_daemon(arguments, connection).await.ok_or(error)?
         }
-        asked => asked?,
+        Err(error) => return Err(explain(&client, arguments.peer.as_deref(), error).await.into()),
+        Ok(report) => report,
     };
     finish(show(&report, arguments, &mut screen))?;
     if report.verdict == Verdict::Problem { Err(problem(&report)) } else { Ok(()) }
@@ -30,6 +33,17 @@ async fn without_daemon(arguments: &DoctorArguments, connection: &Connection) ->
     let mut facts = gather::without_daemon(&settings).await;
     facts.subject = arguments.peer.as_ref().map(|given| gather::unasked(given));
     Some(examine(&facts))
+}
+
+/// Why the daemon did not answer. That several peers fit is told as the other commands tell it, with all of them.
+async fn explain(client: &Client, peer: Option<&str>, error: ClientError) -> ClientError {
+    let (Some(StatusCode::CONFLICT), Some(given)) = (error.status(), peer) else { return error };
+    let Ok(peers) = client.peers().await else { return error };
+    let meant = resolve(&peers, given).and_then(|found| match found {
+        Some(found) => Ok(found.peer),
+        None => resolve_beginning(&peers, given),
+    });
+    if let Err(several @ ClientError::Ambiguous { .. }) = meant { several } else { error }
 }
 
 fn problem(report: &Report) -> Failure {
@@ -80,7 +94,8 @@ fn line(text: &mut String, finding: &Finding, surface: Surface) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::tests::Api;
+    use crate::client::tests::{Api, peer};
+    use crate::view::{ErrorView, PeerView};
 
     fn report() -> Report {
         let firewall = Finding::problem("firewall", "nothing comes in").about("eth0").mend("ufw allow 8000/udp");
@@ -115,5 +130,27 @@ kvm-1: not all is well
         let api = Api::start(vec![(path, 200, serde_json::to_string(&asked).unwrap())]).await;
         assert_eq!(api.client().doctor(Some("kvm 2/ü")).await.unwrap(), asked);
         assert_eq!(problem(&asked).message, "1 problem was found");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn several_that_fit_are_told_with_a_hint() {
+        let reason = "twin fits several peers".to_owned();
+        let refusal = serde_json::to_string(&ErrorView { code: "KPPEER0411".to_owned(), reason }).unwrap();
+        let mut peers = vec![peer("twin", "10.0.0.10"), peer("twin", "10.0.0.2")];
+        let asked = async |peers: &[PeerView]| {
+            let list = serde_json::to_string(peers).unwrap();
+            let answers = vec![("GET /v1/doctor?peer=twin", 409, refusal.clone()), ("GET /v1/peers", 200, list)];
+            let api = Api::start(answers).await;
+            let client = api.client();
+            let error = client.doctor(Some("twin")).await.unwrap_err();
+            Failure::from(explain(&client, Some("twin"), error).await)
+        };
+        let several = asked(&peers).await;
+        let lines = "\n  twin  10.0.0.2   twin@10.0.0.2\n  twin  10.0.0.10  twin@10.0.0.10";
+        assert_eq!(several.message, format!("twin fits several peers:{lines}"));
+        assert_eq!(several.hint.as_deref(), Some("give its address or id"));
+        // One of them went meanwhile.
+        peers.pop();
+        assert_eq!(asked(&peers).await.message, "twin fits several peers");
     }
 }

@@ -51,14 +51,18 @@ fn the_exit_status_tells_what_went_wrong() {
     inside(|| {
         let daemon = Daemon::start("subject");
         let _peers = [BasePeer::known("kvm-alpha", 2, &daemon), BasePeer::known("kvm-beta", 3, &daemon)];
-        let cases: [(&[&str], i32, &str); 18] = [
+        let cases: [(&[&str], i32, &str); 22] = [
             (&["list"], 0, ""),
             (&["show", "kvm-alpha"], 0, ""),
             (&["show", "kvm-a"], 0, ""),
             (&["show", "127.0.0.3"], 0, ""),
             (&["show", "kvm-"], 1, "fits several peers"),
+            (&["doctor", "kvm-"], 1, "fits several peers:\n  kvm-alpha  127.0.0.2  kvm-alpha@127.0.0.2\n  kvm-beta "),
+            (&["leave", "--for", "2"], 2, "such as 30m"),
+            (&["--token-file", "/nonexistent", "add", "kvm9.invalid"], 1, "cannot read /nonexistent: no such file\n"),
+            (&["add", "192.0.2.256"], 1, "there is no 256 in an IPv4 address"),
             (&["show", "subject"], 4, "subject is this host"),
-            (&["remove", "kvm"], 1, "did you mean kvm-alpha (up, 127.0.0.2, "),
+            (&["remove", "kvm"], 1, "did you mean one of these?\n  kvm-alpha  127.0.0.2  "),
             (&["remove", "kvm-a"], 1, "give the whole name"),
             (&["list", "--json"], 0, ""),
             (&["remove", "kvm-alpha"], 1, "kvm-alpha is there"),
