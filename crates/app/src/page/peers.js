@@ -44,7 +44,7 @@ const isOneWay = (peer) => peer.reach === "hears_us_not" || peer.reach === "not_
 
 /**
  * How a peer is, for people: the class it is counted in (`up`, `attention`, `down`, `away`, `unknown`), the word, the tone
- * of its colour and, where there is more to say, why.
+ * of its colour and, where there is more to say, why; of an absence that is not overdue also until when.
  */
 export function condition(peer) {
   if (peer.trust === "conflict") return { kind: "attention", word: "Conflict", tone: "bad", why: "another has a better claim" };
@@ -61,7 +61,7 @@ export function condition(peer) {
 function planned({ until, reason, overdue }) {
   const late = Date.now() - Date.parse(until);
   if (overdue) return { kind: "attention", word: "Overdue", tone: "bad", why: late > 0 ? `since ${span(late)}` : reason };
-  return { kind: "away", word: "Planned", tone: "planned", why: reason || "planned absence" };
+  return { kind: "away", word: "Planned", tone: "planned", why: reason, until };
 }
 
 /** The classes in the order in which they are offered, each with its word. */

@@ -2,7 +2,7 @@
 
 import { availabilityStrip, availabilityWords, redrawStrip, sparkline } from "./strip.js";
 import { byId, setText } from "./dom.js";
-import { ago, milliseconds, span, trust } from "./words.js";
+import { ago, milliseconds, moment, span, trust } from "./words.js";
 import { condition, past, samplesOf } from "./peers.js";
 import { showConsole } from "./console.js";
 
@@ -31,9 +31,10 @@ export class Row {
   }
 
   tell(peer) {
-    const { word, tone, why } = condition(peer);
+    const { word, tone, why, until } = condition(peer);
     const [trusted, meaning] = trust(peer);
     this.why = why;
+    this.until = until;
     if (this.node.dataset.tone !== tone) this.node.dataset.tone = tone;
     setText(this.parts.state, word);
     setText(this.parts.name, peer.name);
@@ -74,7 +75,8 @@ export class Row {
 
   /** Draws what moves with time alone. */
   tick(now) {
-    const since = `for ${span(now - Date.parse(this.peer.state_since))}`;
+    // Of an absence that was announced people ask when it ends, not when it began.
+    const since = this.until ? `back by ${moment(this.until, now)}` : `for ${span(now - Date.parse(this.peer.state_since))}`;
     setText(this.parts.since, this.why ? `${since}: ${this.why}` : since);
     setText(this.parts.seen, ago(this.peer.last_seen, now));
   }

@@ -20,6 +20,8 @@ const CAUSES = {
   expired: "forgotten by and by",
   forgotten: "removed by hand",
   removed_by_hand: "removed by hand",
+  planned: "away as announced",
+  overdue: "not back as announced",
   added: "added by hand",
   name_conflict: "same name twice",
   key_conflict: "another key for its name",
@@ -123,6 +125,10 @@ const format = (options) => {
 export const clock = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 /** The day, as "Monday, 30 November". */
 export const day = format({ weekday: "long", day: "numeric", month: "long" });
+const minute = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayAndMinute = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+/** The time of day without seconds, with the day where that is not today. */
+export const moment = (time, now) => (new Date(time).toDateString() === new Date(now).toDateString() ? minute : dayAndMinute)(time);
 /** Day and time. */
 export const whole = format({ dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 
