@@ -136,14 +136,14 @@ impl Node {
         link.ring.chains.insert(*id, chain);
     }
 
-    /// The lifetime of a peer is over: it is asked on every link where it should be heard.
-    pub(crate) fn miss_everywhere(&mut self, now: Instant, id: &PeerId) {
+    /// A peer is asked on every link where it should be heard. `is_over`: its lifetime is, so this is the last resort.
+    pub(crate) fn miss_everywhere(&mut self, now: Instant, id: &PeerId, is_over: bool) {
         let interfaces: Vec<u32> = self.links.keys().copied().collect();
         for interface in interfaces {
             self.miss(now, interface, id, now);
             let Some(link) = self.links.get_mut(&interface) else { continue };
             if let Some(chain) = link.ring.chains.get_mut(id) {
-                chain.last_resort = true;
+                chain.last_resort |= is_over;
                 self.plan_watch(now, interface);
             }
         }

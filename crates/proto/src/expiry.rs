@@ -145,8 +145,10 @@ impl Node {
         if doubted_at > now && !suspect {
             return self.table.schedule(key, doubted_at);
         }
+        // Whom another host vouched for since is asked again, but not given up by a host that hears nobody itself.
+        let is_over = heard.max(peer.state_since) + peer.time_to_live <= now;
         self.table.schedule(key, now + self.config.watch_interval);
-        self.miss_everywhere(now, &id);
+        self.miss_everywhere(now, &id, is_over);
     }
 
     fn check_up(&mut self, now: Instant, key: &PeerKey) {

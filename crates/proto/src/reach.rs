@@ -60,7 +60,7 @@ impl Node {
         // Whose heartbeats come now and then is heard, though it was not just now.
         if doubt.unanswered >= UNANSWERED && !(told_before && heard == Some(true)) {
             self.set_reach(id, Reach::NotHeard);
-        } else if heard == Some(false) {
+        } else if heard == Some(false) && self.is_watched(&key) {
             // Nobody probes it here, so nothing else would ask it again before another lifetime is over.
             self.table.schedule(&key, until);
         }
