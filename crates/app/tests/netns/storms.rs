@@ -54,24 +54,24 @@ fn a_storm_of_reloads_is_atomic_leaks_nothing_and_does_not_delay_the_end() {
         // From then on the database is open.
         subject.say(&["add", "192.0.2.1:8001", "--name", "far"]);
         let before = descriptors(&subject);
+        let broken = || "http_port = 3333\nhttps_port = \"none\"\n".to_owned();
         for round in 0..SIGNALS / 10 {
-            let text = if round % 7 == 6 {
-                "http_port = 3333\nhttps_port = \"none\"\n".to_owned()
-            } else {
-                setting(PORTS[(round % 2) as usize])
-            };
+            let text = if round % 7 == 6 { broken() } else { setting(PORTS[(round % 2) as usize]) };
             put(&file, &text);
             storm(&subject, "HUP", 10);
         }
+        let reloads = |text: &str| subject.log_since(0).iter().filter(|line| line.text.contains(text)).count();
+        // A slow machine may have read the file only while it was whole.
+        put(&file, &broken());
+        storm(&subject, "HUP", 10);
+        until(seconds(30), "a broken file is refused", || reloads("the configuration stays") > 0);
         put(&file, &setting(PORTS[1]));
         storm(&subject, "HUP", 1);
         until(seconds(30), "the last settings are in force and known", || {
             other.rows(subject.name()).first().is_some_and(|row| row.url.contains(PORTS[1]))
         });
-        let log = subject.log_since(0);
-        let reloads = |text: &str| log.iter().filter(|line| line.text.contains(text)).count();
         println!("{} reloads, {} refused", reloads("configuration reloaded"), reloads("the configuration stays"));
-        assert!(reloads("configuration reloaded") > 1 && reloads("the configuration stays") > 0);
+        assert!(reloads("configuration reloaded") > 1);
         until(seconds(20), "no descriptor is left open", || descriptors(&subject) <= before + 1);
         let sent = capture.from(&lan.address(1));
         let announced: BTreeSet<[String; 2]> = sent.iter().filter_map(ports_of).collect();
