@@ -2,8 +2,8 @@
 //!
 //! This file holds the state and the order of things; what is done stands in the files named after it: `receive`
 //! (a datagram comes in), `learn` (a peer is heard), `hearsay` (a peer is told of), `announce` and `answer` (this host
-//! speaks), `pull` (two tables are brought together), `monitor`, `suspicion` and `verdict` (a peer dies), `measure` (round trips), `expiry` (a
-//! lifetime ends), `conflict` (two claim one name or identity).
+//! speaks), `pull` (two tables are brought together), `monitor`, `suspicion` and `verdict` (a peer dies), `expiry` (a
+//! lifetime ends), `measure` (round trips), `conflict` (two claim one name or identity).
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -54,8 +54,8 @@ impl Node {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let doubt = link.ring.doubts.entry(*id).or_insert(Doubt { unanswered: 0, until: now, pause: PAUSE_MIN });
         doubt.unanswered = doubt.unanswered.saturating_add(tries);
-        let until = now + doubt.pause;
-        doubt.until = until;
+        doubt.until = now + doubt.pause;
+        let until = doubt.until;
         doubt.pause = (doubt.pause * 2).min(PAUSE_MAX);
         // Whose heartbeats come now and then is heard, though it was not just now.
         if doubt.unanswered >= UNANSWERED && !(told_before && heard == Some(true)) {

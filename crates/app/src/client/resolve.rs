@@ -37,6 +37,14 @@ pub(crate) fn resolve_beginning<'a>(peers: &'a [PeerView], given: &str) -> Resul
     }
 }
 
+/// Finds the one peer that `given` means in full or, where it means none, that it is the beginning of.
+pub(crate) fn resolve_either<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
+    match resolve(peers, given)? {
+        Some(found) => Ok(found.peer),
+        None => resolve_beginning(peers, given),
+    }
+}
+
 /// Finds the one peer that `given` means in full, dead or alive: for what cannot be taken back.
 pub(crate) fn resolve_whole<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
     match exact(peers, given)?.as_slice() {

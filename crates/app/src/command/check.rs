@@ -1,7 +1,7 @@
 //! `check`: the certificate that a peer's console serves, held against what is known of it.
 
 use crate::cli::{CheckArguments, Connection, TextOrJson};
-use crate::client::{Client, resolve, resolve_beginning};
+use crate::client::{Client, resolve_either};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, pretty, printable};
 use crate::view::{CertificateState, CheckView};
@@ -14,10 +14,7 @@ pub(crate) async fn run(arguments: &CheckArguments, connection: &Connection) -> 
 
 async fn check(client: &Client, arguments: &CheckArguments, screen: &mut Screen) -> Result<(), Stop> {
     let peers = client.peers().await?;
-    let peer = match resolve(&peers, &arguments.peer)? {
-        Some(found) => found.peer,
-        None => resolve_beginning(&peers, &arguments.peer)?,
-    };
+    let peer = resolve_either(&peers, &arguments.peer)?;
     let checked = client.check(&peer.id).await?;
     match arguments.output.format() {
         TextOrJson::Json => screen.data(&pretty(&checked, screen.surface.is_terminal)?)?,

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 
 use crate::cli::{Connection, DoctorArguments, RunArguments, TextOrJson};
-use crate::client::{Client, ClientError, resolve, resolve_beginning};
+use crate::client::{Client, ClientError, resolve_either};
 use crate::doctor::{Finding, Report, Verdict, examine, gather};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, Surface, Tone, pretty, printable};
@@ -39,11 +39,10 @@ async fn without_daemon(arguments: &DoctorArguments, connection: &Connection) ->
 async fn explain(client: &Client, peer: Option<&str>, error: ClientError) -> ClientError {
     let (Some(StatusCode::CONFLICT), Some(given)) = (error.status(), peer) else { return error };
     let Ok(peers) = client.peers().await else { return error };
-    let meant = resolve(&peers, given).and_then(|found| match found {
-        Some(found) => Ok(found.peer),
-        None => resolve_beginning(&peers, given),
-    });
-    if let Err(several @ ClientError::Ambiguous { .. }) = meant { several } else { error }
+    match resolve_either(&peers, given) {
+        Err(several @ ClientError::Ambiguous { .. }) => several,
+        Ok(_) | Err(_) => error,
+    }
 }
 
 fn problem(report: &Report) -> Failure {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::cli::{Connection, HistoryArguments, Records};
-use crate::client::{Client, ClientError, resolve, resolve_beginning};
+use crate::client::{Client, ClientError, resolve_either};
 use crate::failure::{Failure, Stop, finish};
 use crate::output::{Screen, changes_as_csv, changes_as_json, changes_as_table};
 use crate::view::rfc3339;
@@ -37,14 +37,11 @@ async fn history(client: &Client, arguments: &HistoryArguments, screen: &mut Scr
 /// Whom a text means. One that is in the list no more is meant by its whole id.
 async fn id_of(client: &Client, given: &str) -> Result<String, ClientError> {
     let peers = client.peers().await?;
-    let found = match resolve(&peers, given)? {
-        Some(found) => Ok(found.peer),
-        None => resolve_beginning(&peers, given),
-    };
-    match found {
+    let id = given.trim();
+    match resolve_either(&peers, given) {
         Ok(peer) => Ok(peer.id.clone()),
-        Err(ClientError::NoSuchPeer(_)) if !client.history(Some(given.trim()), None, 1).await?.is_empty() => {
-            Ok(given.trim().to_owned())
+        Err(ClientError::NoSuchPeer(_)) if !id.is_empty() && !client.history(Some(id), None, 1).await?.is_empty() => {
+            Ok(id.to_owned())
         }
         Err(error) => Err(error),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use kimchi_peers::{
     CertificateHash, Conflict, Facts, Peer, PeerKey, Reach as EngineReach, State, Trust as EngineTrust, wall_clock,
@@ -36,7 +36,7 @@ pub(crate) fn local(row: &LocalRow) -> PeerView {
         first_seen: rfc3339(from_unix_milliseconds(row.first_seen)),
         last_seen: row.last_seen.map(|time| rfc3339(from_unix_milliseconds(time))),
         state_since: rfc3339(from_unix_milliseconds(row.state_since)),
-        rtt_ms: peer.round_trip.map(|time| time.as_secs_f64() * 1000.0),
+        rtt_ms: peer.round_trip.map(milliseconds),
         facts: facts(&peer.facts),
         planned: row.planned.as_deref().map(planned),
         certificate_state: certificates(row).state,
@@ -129,6 +129,11 @@ pub(crate) const fn state(state: State) -> PeerState {
     }
 }
 
+/// A time in milliseconds, to the microsecond and no digit more than it was measured with; 71 minutes at most.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+}
+
 /// A kept state in the API's words.
 pub(crate) fn remote_state(word: &str) -> PeerState {
     let all = [PeerState::Up, PeerState::Suspect, PeerState::Down];
@@ -219,6 +224,13 @@ pub(crate) fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_no_more_digits_than_were_measured() {
+        let told = [899, 2_053, 0].map(|micros| milliseconds(Duration::from_micros(micros)).to_string());
+        assert_eq!(told, ["0.899", "2.053", "0"]);
+        assert!(milliseconds(Duration::MAX) < 4_300_000.0);
+    }
 
     #[test]
     fn links_are_built_from_typed_parts() {

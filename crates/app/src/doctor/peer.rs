@@ -103,11 +103,12 @@ fn there(facts: &Facts, peer: &PeerFact) -> Finding {
 /// What was announced is no trouble before it is overdue.
 fn away(peer: &PeerFact, planned: &PlannedFact) -> Finding {
     let PlannedFact { until, reason, overdue_for } = planned;
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
     match overdue_for {
-        None => Finding::ok("peer", format!("it is away as announced, back by {until}: {reason}")),
+        None => Finding::ok("peer", format!("it is away as announced, back by {until}{why}")),
         Some(seconds) => {
             let late = span(*seconds);
-            Finding::problem("peer", format!("it is overdue by {late}: it announced to be back by {until}, {reason}"))
+            Finding::problem("peer", format!("it is overdue by {late}: it announced to be back by {until}{why}"))
                 .mend(format!("on {}: systemctl start kimchi-peers", peer.name))
         }
     }

@@ -331,17 +331,19 @@ fn a_peer_is_explained_from_both_sides() {
 
 #[test]
 fn an_announced_absence_is_no_trouble_before_it_is_overdue() {
-    let away = |overdue_for: Option<u64>| {
-        let (until, reason) = ("2026-11-23T12:00:00.000Z".to_owned(), "firmware".to_owned());
+    let away_for = |reason: &str, overdue_for: Option<u64>| {
+        let (until, reason) = ("2026-11-23T12:00:00.000Z".to_owned(), reason.to_owned());
         let planned = Some(PlannedFact { until, reason, overdue_for });
         let facts = well().with_daemon(|daemon| {
             daemon.peers[0] = PeerFact { state: PeerState::Down, reason: Some("left".to_owned()), planned, ..peer(2) };
         });
         examine(&facts.about(subject_of("id-2")))
     };
+    let away = |overdue_for| away_for("firmware", overdue_for);
     let planned = away(None);
     assert_eq!((planned.verdict, planned.findings.len()), (Verdict::Ok, 1));
     assert_eq!(planned.findings[0].evidence, "it is away as announced, back by 2026-11-23T12:00:00.000Z: firmware");
+    assert!(away_for("", None).findings[0].evidence.ends_with("back by 2026-11-23T12:00:00.000Z"));
     let overdue = away(Some(300));
     assert_eq!(overdue.verdict, Verdict::Problem);
     assert!(overdue.findings[0].evidence.starts_with("it is overdue by 5 min: "), "{overdue:?}");

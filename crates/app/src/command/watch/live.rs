@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::draw::draw;
 use super::text_line;
 use super::view::{View, Wish};
-use crate::client::{Client, Followed, Follower};
+use crate::client::{Client, Followed, Follower, Known};
 use crate::command::show;
 use crate::failure::{Failure, Stop};
 
@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_secs(1);
 const TICKS_PER_READING: u64 = 10;
 /// The first time it is read again sooner.
 const FIRST_READING: u64 = 2;
+/// How long the screen waits for that: a daemon that is stuck must not keep the keys from working.
+const READING_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs until the user ends it. The terminal is as it was before when this returns, and also after a panic.
 pub(super) async fn run(client: Client, colour: bool) -> Result<(), Stop> {
@@ -82,17 +84,21 @@ impl Live {
     }
 
     async fn tick(&mut self) {
-        self.stale |= self.ticks % TICKS_PER_READING == FIRST_READING;
+        let is_due = self.ticks % TICKS_PER_READING == FIRST_READING && self.view.trouble.is_none();
         self.ticks += 1;
+        if is_due && let Ok(Ok(peers)) = tokio::time::timeout(READING_LIMIT, self.client.measured_peers()).await {
+            // What is new in it is told by an event that is on its way.
+            self.view.known = Known::new(peers);
+        }
         self.catch_up().await;
     }
 
-    /// Reads the list again after events got lost, and now and then; a daemon that is gone again is asked when it is back.
+    /// Reads the list again after events got lost; a daemon that is gone again is asked when it is back.
     async fn catch_up(&mut self) {
         if !self.stale {
             return;
         }
-        let Ok(peers) = self.client.measured_peers().await else { return };
+        let Ok(peers) = self.client.peers().await else { return };
         self.stale = false;
         for event in self.view.known.catch_up(peers) {
             self.view.note(&text_line(&event, false));

@@ -54,7 +54,7 @@ impl Registry {
                 row.failure = None;
                 row.stored.reason = None;
                 row.stored.last_seen = Some(now);
-                row.stored.round_trip_ms = Some(reached.connect_time.as_secs_f64() * 1000.0);
+                row.stored.round_trip_ms = Some(present::milliseconds(reached.connect_time));
                 let shown = hexadecimal(&reached.certificate_sha256);
                 // The first one is what it is held to, until somebody trusts another.
                 row.stored.certificate.get_or_insert_with(|| shown.clone());
