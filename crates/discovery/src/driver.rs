@@ -125,7 +125,10 @@ impl Driver {
                         self.command(Command::Quit);
                     }
                 },
-                ready = self.sockets.ready() => self.receive(ready),
+                ready = self.sockets.ready() => if self.receive(ready) {
+                    // Under a flood there is always more; the program's other tasks have their turn after each batch.
+                    tokio::task::yield_now().await;
+                },
                 fired = self.alarm.fired() => {
                     if let Err(error) = fired {
                         warn!(%error, "the alarm failed");
@@ -136,22 +139,24 @@ impl Driver {
         }
     }
 
-    fn receive(&mut self, ready: io::Result<(Which, Ready)>) {
+    /// Takes one batch, and tells whether more may be waiting.
+    fn receive(&mut self, ready: io::Result<(Which, Ready)>) -> bool {
         let Self { sockets, node, .. } = self;
         let now = clock::now();
         let outcome = ready.and_then(|(which, ready)| {
             if ready.is_error() {
                 self.unreachable += hear_errors(sockets, which, node, &self.snapshot);
             }
-            sockets.receive(which, |datagram| {
+            sockets.receive(now, which, |datagram| {
                 trace!(from = %datagram.from, interface = datagram.interface, length = datagram.bytes.len(), "received");
                 node.handle(now, Input::Datagram(datagram));
             })
         });
-        if let Err(error) = outcome {
-            debug!(%error, "receiving failed");
-        }
         self.drain();
+        outcome.unwrap_or_else(|error| {
+            debug!(%error, "receiving failed");
+            false
+        })
     }
 
     fn command(&mut self, command: Command) {
@@ -313,6 +318,7 @@ impl Driver {
             interfaces: self.snapshot.choices.clone(),
             counters: self.node.counters().clone(),
             kernel_drops: self.sockets.kernel_drops(),
+            skipped: self.sockets.skipped(),
             send_errors: self.send_errors_total,
             unreachable: self.unreachable,
             hosts: self.node.hosts(),

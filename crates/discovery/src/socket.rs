@@ -12,7 +12,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 
-use kimchi_peers_proto::{DATAGRAM_MAX, Datagram, Lane, UNICAST_TTL};
+use kimchi_peers_proto::{DATAGRAM_MAX, Datagram, Instant, Lane, UNICAST_TTL};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -23,6 +23,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
+use crate::backlog::Backlog;
 use crate::error_queue::{self, Unreachable};
 use crate::readiness;
 
@@ -51,6 +52,7 @@ pub(crate) struct DiscoverySocket {
     role: Role,
     socket: AsyncFd<Socket>,
     kernel_drops: u32,
+    backlog: Backlog,
     /// How many datagrams the next batch has room for.
     batch: usize,
 }
@@ -113,7 +115,13 @@ impl DiscoverySocket {
             Role::UnicastV4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             Role::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
-        Ok(Self { role, socket: readiness::watch(socket)?, kernel_drops: 0, batch: BATCH_MIN })
+        Ok(Self {
+            role,
+            socket: readiness::watch(socket)?,
+            kernel_drops: 0,
+            backlog: Backlog::default(),
+            batch: BATCH_MIN,
+        })
     }
 
     /// Hears the group on an interface.
@@ -139,30 +147,48 @@ impl DiscoverySocket {
         self.kernel_drops
     }
 
+    /// Datagrams to the group that were skipped because this host could not keep up, since the socket was opened.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.backlog.skipped()
+    }
+
     /// Waits until there is a datagram or an error to take. Cancelling loses nothing.
     pub(crate) async fn ready(&self) -> io::Result<Ready> {
         Ok(self.socket.ready(Interest::READABLE | Interest::ERROR).await?.ready())
     }
 
-    /// Gives one batch of waiting datagrams to `take`, one by one.
-    pub(crate) fn receive(&mut self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
-        let Self { role, socket, kernel_drops, batch } = self;
-        let size = *batch;
+    /// Gives one batch of waiting datagrams to `take`, one by one, and tells whether more may be waiting.
+    ///
+    /// Where the queue has stood too long, what was sent to the group is skipped. What is for this host alone never is:
+    /// whether neighbours take each other for dead hangs on it, and it is little.
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        buffers: &mut Buffers,
+        mut take: impl FnMut(Datagram<'_>),
+    ) -> io::Result<bool> {
+        let Self { role, socket, kernel_drops, backlog, batch } = self;
+        let (size, old) = (*batch, backlog.is_old(now));
         let outcome = socket.try_io(Interest::READABLE, |socket| {
             let received = receive_batch(socket, size, buffers, |from, arrival, bytes| {
                 if let Some(dropped) = arrival.kernel_drops {
                     *kernel_drops = dropped;
                 }
                 let lane = arrival.lane(*role);
+                if old && lane == Lane::Group {
+                    return backlog.skip();
+                }
                 take(Datagram { interface: arrival.interface, from, lane, ttl: arrival.ttl, bytes });
             })?;
-            *batch = if received < size { (size / 2).max(BATCH_MIN) } else { (size * 2).min(BATCH_MAX) };
+            let emptied = received < size;
+            backlog.note(now, emptied);
+            *batch = if emptied { (size / 2).max(BATCH_MIN) } else { (size * 2).min(BATCH_MAX) };
             // A short batch emptied the queue: saying so saves the call that would find nothing.
-            if received < size { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         match outcome {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            other => other,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            other => other.map(|()| true),
         }
     }
 
@@ -317,5 +343,52 @@ impl Arrival {
             Role::V6 if self.to_group => Lane::Group,
             Role::V6 => Lane::Unicast,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The loopback interface, which has this number in every network namespace.
+    const LO: u32 = 1;
+    const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 132);
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::from_micros(milliseconds * 1_000)
+    }
+
+    fn port_of(socket: &DiscoverySocket) -> u16 {
+        socket.socket.get_ref().local_addr().unwrap().as_socket_ipv4().unwrap().port()
+    }
+
+    /// Reads at these times, and tells what was taken.
+    async fn read(socket: &mut DiscoverySocket, times: impl IntoIterator<Item = u64>) -> Vec<Vec<u8>> {
+        let (mut buffers, mut taken) = (Buffers::new(), Vec::new());
+        for time in times {
+            socket.ready().await.unwrap();
+            socket.receive(at(time), &mut buffers, |datagram| taken.push(datagram.bytes.to_vec())).unwrap();
+        }
+        taken
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_waited_too_long_in_the_group_is_skipped_and_what_is_for_this_host_alone_never() {
+        let mut unicast = DiscoverySocket::unicast_v4(Ipv4Addr::LOCALHOST, 0).unwrap();
+        let mut group = DiscoverySocket::group_v4(GROUP, 0).unwrap();
+        group.join(GROUP.into(), LO).unwrap();
+        let to_group = SocketAddr::from((GROUP, port_of(&group)));
+        let to_host = SocketAddr::from((Ipv4Addr::LOCALHOST, port_of(&unicast)));
+        let send = |number: u8, to| unicast.send(LO, Ipv4Addr::LOCALHOST.into(), to, &[number]).unwrap();
+        (0..20).for_each(|number| [to_group, to_host].into_iter().for_each(|to| send(number, to)));
+        // Batches of 2, 4 and 8, and the rest.
+        let times = [5_000, 5_500, 6_000, 6_100];
+        let numbers = |range: std::ops::Range<u8>| range.map(|number| vec![number]).collect::<Vec<_>>();
+        assert_eq!(read(&mut group, times).await, numbers(0..6));
+        assert_eq!(group.skipped(), 14);
+        send(20, to_group);
+        assert_eq!(read(&mut group, [9_000]).await, numbers(20..21), "the queue was empty before");
+        assert_eq!(read(&mut unicast, times).await, numbers(0..20));
+        assert_eq!(unicast.skipped(), 0);
     }
 }

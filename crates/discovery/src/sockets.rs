@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use kimchi_peers_proto::{Datagram, Interface};
+use kimchi_peers_proto::{Datagram, Instant, Interface};
 use tokio::io::Ready;
 
 use crate::error_queue::Unreachable;
@@ -131,14 +131,14 @@ impl Sockets {
         }
     }
 
-    /// Gives one batch of waiting datagrams to `take`.
-    pub(crate) fn receive(&mut self, which: Which, take: impl FnMut(Datagram<'_>)) -> io::Result<()> {
+    /// Gives one batch of waiting datagrams to `take`, and tells whether more may be waiting.
+    pub(crate) fn receive(&mut self, now: Instant, which: Which, take: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
         let socket = match which {
             Which::GroupV4 => &mut self.group_v4,
             Which::UnicastV4 => &mut self.unicast_v4,
             Which::V6 => &mut self.v6,
         };
-        socket.as_mut().map_or(Ok(()), |socket| socket.receive(&mut self.buffers, take))
+        socket.as_mut().map_or(Ok(false), |socket| socket.receive(now, &mut self.buffers, take))
     }
 
     /// Gives to `take` who answered a datagram by "port unreachable".
@@ -162,11 +162,16 @@ impl Sockets {
 
     /// Datagrams that the kernel dropped for want of room.
     pub(crate) fn kernel_drops(&self) -> u64 {
-        [&self.group_v4, &self.unicast_v4, &self.v6]
-            .into_iter()
-            .flatten()
-            .map(|socket| u64::from(socket.kernel_drops()))
-            .sum()
+        self.all().map(|socket| u64::from(socket.kernel_drops())).sum()
+    }
+
+    /// Datagrams that were skipped because this host could not keep up.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.all().map(DiscoverySocket::skipped).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &DiscoverySocket> {
+        [&self.group_v4, &self.unicast_v4, &self.v6].into_iter().flatten()
     }
 }
 

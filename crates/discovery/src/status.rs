@@ -22,6 +22,8 @@ pub struct Status {
     pub counters: Counters,
     /// Datagrams that the kernel dropped for want of room.
     pub kernel_drops: u64,
+    /// Multicast datagrams that were skipped because this host could not keep up: they waited for a second or more.
+    pub skipped: u64,
     /// Datagrams that could not be sent.
     pub send_errors: u64,
     /// Unicast datagrams that were answered by ICMP port unreachable.

@@ -45,6 +45,7 @@ impl prometheus_client::collector::Collector for Collector {
         let single = [
             ("datagrams_own", "Own datagrams heard back", datagrams.own),
             ("datagrams_kernel_dropped", "Datagrams the kernel dropped for want of room", datagrams.kernel_dropped),
+            ("datagrams_skipped", "Multicast skipped because this host could not keep up", datagrams.skipped),
             ("signatures_verified", "Signatures that were verified, right or wrong", datagrams.verified),
             ("send_errors", "Datagrams that could not be sent", datagrams.send_errors),
             ("datagrams_unreachable", "Datagrams answered by ICMP port unreachable", datagrams.unreachable),
@@ -154,6 +155,7 @@ mod tests {
             "kimchi_peers_peers_by_certificate{state=\"changed\"} 1",
             "kimchi_peers_signatures_verified_total 40",
             "kimchi_peers_datagrams_kernel_dropped_total 0",
+            "kimchi_peers_datagrams_skipped_total 0",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");
         }

@@ -124,6 +124,7 @@ fn datagrams(status: Status) -> DatagramsView {
         over_budget: by_name(counters.over_budget),
         own: counters.own,
         kernel_dropped: status.kernel_drops,
+        skipped: status.skipped,
         send_errors: status.send_errors,
         unreachable: status.unreachable,
     }

@@ -123,6 +123,7 @@ fn datagrams(page: &mut Page, datagrams: &DatagramsView) {
         page.entry("over budget", &tally(&datagrams.over_budget));
     }
     page.entry("kernel drops", &unless_none(datagrams.kernel_dropped));
+    page.entry("skipped", &unless_none(datagrams.skipped));
     page.entry("send errors", &unless_none(datagrams.send_errors));
     page.entry("port unreachable", &unless_none(datagrams.unreachable));
 }
@@ -202,6 +203,7 @@ pub(crate) mod tests {
                 over_budget: counts(&[("strangers", 5), ("known", 0)]),
                 own: 9,
                 kernel_dropped: 0,
+                skipped: 0,
                 send_errors: 0,
                 unreachable: 0,
             },

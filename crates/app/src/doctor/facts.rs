@@ -219,6 +219,7 @@ pub(crate) struct RemoteFact {
 pub(crate) struct TrafficFacts {
     pub(crate) received: u64,
     pub(crate) kernel_dropped: u64,
+    pub(crate) skipped: u64,
     pub(crate) send_errors: u64,
     /// By cause.
     pub(crate) dropped: BTreeMap<String, u64>,

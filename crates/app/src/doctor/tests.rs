@@ -181,6 +181,7 @@ fn what_is_wrong_with_this_host_is_named_alone() {
     only(&Facts { state: unwritable, ..well() }, "state", Problem);
     only(&well().with_daemon(|daemon| daemon.clock_leap = -3_600_000), "clock", Warning);
     only(&well().with_daemon(|daemon| daemon.traffic.kernel_dropped = 5), "receiving", Warning);
+    only(&well().with_daemon(|daemon| daemon.traffic.skipped = 5), "receiving", Warning);
     only(
         &well().with_daemon(|daemon| daemon.traffic.dropped = [("off_link".to_owned(), 3)].into()),
         "receiving",

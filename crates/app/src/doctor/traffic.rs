@@ -47,6 +47,14 @@ pub(super) fn receiving(facts: &Facts) -> Vec<Finding> {
         let more = format!("sysctl -w net.core.rmem_max={RECEIVE_BUFFER}");
         findings.push(Finding::warning("receiving", evidence).mend(more).mend(restart));
     }
+    if traffic.skipped > 0 {
+        let evidence = format!(
+            "{} datagrams to the group waited for a second or more and were skipped: this host was too busy to read them, or \
+             was flooded",
+            traffic.skipped
+        );
+        findings.push(Finding::warning("receiving", evidence).mend("cat /proc/pressure/cpu"));
+    }
     if traffic.send_errors > 0 && daemon.port_error.is_none() {
         let evidence = format!("{} datagrams could not be sent; the log names the reason", traffic.send_errors);
         findings.push(Finding::warning("receiving", evidence).mend("journalctl -u kimchi-peers -g 'sending failed'"));

@@ -101,6 +101,7 @@ function datagrams(counters) {
     ["Signatures verified", unlessNone(counters.verified)],
     ["Own ones heard back", unlessNone(counters.own)],
     ["Dropped by the kernel", unlessNone(counters.kernel_dropped)],
+    ["Skipped, host too slow", unlessNone(counters.skipped)],
     ["Could not be sent", unlessNone(counters.send_errors)],
     ["Port unreachable", unlessNone(counters.unreachable)],
   ]);

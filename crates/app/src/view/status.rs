@@ -80,6 +80,9 @@ pub(crate) struct DatagramsView {
     pub(crate) own: u64,
     /// Dropped by the kernel for want of room.
     pub(crate) kernel_dropped: u64,
+    /// Multicast that was skipped because this host could not keep up.
+    #[serde(default)]
+    pub(crate) skipped: u64,
     pub(crate) send_errors: u64,
     /// Answered by ICMP port unreachable: a kernel without a program.
     pub(crate) unreachable: u64,

@@ -137,7 +137,7 @@ function status(peers, degraded) {
     api: ["127.0.0.1:8132", "unix:/run/kimchi-peers/api.sock"], degraded, peers: {},
     links: [{ name: "br0", address: "10.77.0.2", heard_self: ago(4), loss: 0.002, isolated: false }],
     interfaces: [{ name: "br0", used: true, why: "used" }, { name: "lo", used: false, why: "loopback, used only if configured" }, { name: "virbr0", used: false, why: "leads to guests or containers, used only if configured" }, { name: "eno1", used: false, why: "port of a bridge or bond, used only if configured" }],
-    datagrams: { received: { notify: 81_345, search: 190_221, quit: 12 }, sent: { notify: 10_645, search: 190_310, quit: 0 }, sent_bytes: 61_400_221, dropped: { malformed: 3, off_link: 1 }, verified: 40_112, own: 10_645, kernel_dropped: 0, send_errors: 0, unreachable: 2 },
+    datagrams: { received: { notify: 81_345, search: 190_221, quit: 12 }, sent: { notify: 10_645, search: 190_310, quit: 0 }, sent_bytes: 61_400_221, dropped: { malformed: 3, off_link: 1 }, verified: 40_112, own: 10_645, kernel_dropped: 0, skipped: 0, send_errors: 0, unreachable: 2 },
     store: { pending: 0, commits: 18_443, failed_commits: 0, database_bytes: 2_408_448 },
     trust: { mode: "mark", peers: { pinned: peers.length, unsigned: 1 }, would_vanish: { "require-signed": peers.filter((peer) => peer.trust === "unsigned" && peer.origin === "local").map((peer) => peer.name), "require-group": peers.map((peer) => peer.name) }, group_keys: ["aF3kq9ZsT0E"], unproven: { base: 0, extended: 0 } },
   };

@@ -131,6 +131,7 @@ fn traffic(status: &Status) -> TrafficFacts {
     TrafficFacts {
         received: counters.received.values().sum(),
         kernel_dropped: status.kernel_drops,
+        skipped: status.skipped,
         send_errors: status.send_errors,
         dropped: counters.dropped.iter().map(|(cause, count)| ((*cause).to_owned(), *count)).collect(),
     }
