@@ -181,13 +181,19 @@ impl DiscoverySocket {
                 take(Datagram { interface: arrival.interface, from, lane, ttl: arrival.ttl, bytes });
             })?;
             let emptied = received < size;
-            backlog.note(now, emptied);
+            if !emptied {
+                backlog.note(now, false);
+            }
             *batch = if emptied { (size / 2).max(BATCH_MIN) } else { (size * 2).min(BATCH_MAX) };
             // A short batch emptied the queue: saying so saves the call that would find nothing.
             if emptied { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         match outcome {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            // The queue is empty, too, where a full batch had taken all of it.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.backlog.note(now, true);
+                Ok(false)
+            }
             other => other.map(|()| true),
         }
     }
@@ -388,6 +394,11 @@ mod tests {
         assert_eq!(group.skipped(), 14);
         send(20, to_group);
         assert_eq!(read(&mut group, [9_000]).await, numbers(20..21), "the queue was empty before");
+        [21, 22].into_iter().for_each(|number| send(number, to_group));
+        assert_eq!(read(&mut group, [9_100]).await, numbers(21..23), "a full batch that leaves nothing");
+        group.receive(at(9_101), &mut Buffers::new(), |_| unreachable!()).unwrap();
+        send(23, to_group);
+        assert_eq!(read(&mut group, [19_000]).await, numbers(23..24));
         assert_eq!(read(&mut unicast, times).await, numbers(0..20));
         assert_eq!(unicast.skipped(), 0);
     }
