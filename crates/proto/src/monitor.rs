@@ -21,6 +21,9 @@ const LATEST_ANSWER: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_millis(200);
 /// Who woke so late may have been taken for dead and says that it is there.
 const VERY_LATE: Duration = Duration::from_secs(1);
+/// But not sooner than so long after the last time: where two hundred hosts share two processors, and each is late because of
+/// what the others say, that was four packets of five.
+const LATENESS_PAUSE: Duration = Duration::from_secs(10);
 /// Most silent neighbours in a row that are asked at once.
 pub(crate) const WIDTH_MAX: usize = 64;
 /// Most lost peers that are searched for in one round.
@@ -81,7 +84,10 @@ impl Node {
     fn wake_late(&mut self, now: Instant, interface: u32, very: bool) {
         // What came in meanwhile is not read yet.
         self.begin_anew(now, interface, now + self.config.try_interval);
-        if let Some(link) = self.links.get_mut(&interface).filter(|_| very) {
+        let Some(link) = self.links.get_mut(&interface) else { return };
+        let told_lately = link.ring.told_of_lateness.is_some_and(|at| now.since(at) < LATENESS_PAUSE);
+        if very && !told_lately {
+            link.ring.told_of_lateness = Some(now);
             link.start_announcing(now);
         }
     }

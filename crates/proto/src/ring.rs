@@ -65,6 +65,8 @@ pub(crate) struct Ring {
     pub(crate) returns: (Instant, u32),
     /// When this host last announced itself because a lost peer is back.
     pub(crate) told_of_return: Option<Instant>,
+    /// When it did because it was woken very late.
+    pub(crate) told_of_lateness: Option<Instant>,
 }
 
 impl Default for Ring {
@@ -86,6 +88,7 @@ impl Default for Ring {
             refutations: TokenBucket::new(REFUTATIONS),
             returns: (Instant::ZERO, 0),
             told_of_return: None,
+            told_of_lateness: None,
         }
     }
 }

@@ -340,6 +340,24 @@ fn who_wakes_late_begins_anew() {
 }
 
 #[test]
+fn who_wakes_very_late_again_and_again_does_not_say_so_each_time() {
+    let mut lan = Lan::watching(3);
+    for _ in 0..10 {
+        lan.hosts[0].stopped = true;
+        lan.run(millis(1_500));
+        lan.hosts[0].stopped = false;
+        lan.tick();
+        lan.run(millis(400));
+    }
+    // Three copies each time in 19 s would be 30, and others may ask it meanwhile.
+    let said =
+        lan.sent.iter().filter(|sent| sent.by == 0 && sent.kind() == Kind::Notify && sent.is_multicast()).count();
+    assert!((3..=12).contains(&said), "{said} times");
+    lan.run(secs(20));
+    assert!((0..3).all(|host| (1..=3).all(|other| lan.state(host, other).is_none_or(|state| state == State::Up))));
+}
+
+#[test]
 fn who_is_short_of_time_tries_less_often() {
     // The first 1.5 s after a crash, when the wake-ups before it came up to 190 ms late or in time.
     let tries = |late: bool| {
