@@ -229,6 +229,8 @@ pub enum Cause {
     AddressConflict,
     /// It is not of a class that is listed.
     NotAdmitted,
+    /// It is of a class that is listed again.
+    AdmittedAgain,
     /// Two hosts have one identity.
     IdentityConflict,
     /// A conflict ended.
@@ -258,6 +260,7 @@ impl Cause {
             Self::KeyConflict => "key_conflict",
             Self::AddressConflict => "address_conflict",
             Self::NotAdmitted => "not_admitted",
+            Self::AdmittedAgain => "admitted_again",
             Self::IdentityConflict => "identity_conflict",
             Self::ConflictEnded => "conflict_ended",
         }

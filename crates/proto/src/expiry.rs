@@ -102,7 +102,7 @@ impl Node {
 
     /// When a dead row is looked at again. A lost base peer says nothing by itself, so it is asked for now and then,
     /// the more rarely the longer it has been gone.
-    fn plan_down(&mut self, now: Instant, key: &PeerKey) {
+    pub(crate) fn plan_down(&mut self, now: Instant, key: &PeerKey) {
         let Some(peer) = self.table.get(key) else { return };
         let forgotten_at = peer.state_since + self.remembered_for(peer);
         let next = if is_lost_base(peer) {

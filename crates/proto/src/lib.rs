@@ -28,6 +28,7 @@
 mod absence;
 mod announce;
 mod answer;
+mod aside;
 mod base64;
 mod certificate;
 mod chain;

@@ -84,6 +84,8 @@ pub struct Node {
     pub(crate) name_taken: bool,
     /// When a copy of this host was last reported.
     pub(crate) clone_reported: Option<Instant>,
+    /// Who is known and not listed in this mode.
+    pub(crate) aside: Vec<KnownPeer>,
     /// What the goodbye tells.
     pub(crate) absence: Option<Box<Absence>>,
     leaving: bool,
@@ -113,13 +115,14 @@ impl Node {
             grace_until: Instant::ZERO,
             name_taken: false,
             clone_reported: None,
+            aside: Vec::new(),
             absence: None,
             leaving: false,
             left: false,
             waiting_until: None,
         };
         for peer in known {
-            node.restore(peer);
+            node.restore(Instant::ZERO, peer);
         }
         node
     }
@@ -133,12 +136,13 @@ impl Node {
         self.identity.id = secret.id();
         self.gate = Gate::new(&self.config, self.random.u64(..));
         (self.secret, self.keyring) = (Some(secret), keyring);
-        let mode = self.config.mode;
-        let refused = |peer: &&Peer| !mode.admits(peer.trust) || peer.key.id() == Some(&self.identity.id);
-        let refused: Vec<PeerKey> = self.table.iter().filter(refused).map(|peer| peer.key.clone()).collect();
-        for key in &refused {
-            self.table.remove(key);
-        }
+        let own: Vec<PeerKey> =
+            self.table.iter().map(|peer| peer.key.clone()).filter(|key| self.is_this_host(key)).collect();
+        own.iter().for_each(|key| drop(self.table.remove(key)));
+        let told = self.outputs.len();
+        self.set_refused_aside(Instant::ZERO);
+        // Nobody was told of them yet.
+        self.outputs.truncate(told);
         self
     }
 
@@ -259,9 +263,8 @@ impl Node {
         self.table.live_extended() + 1
     }
 
-    fn restore(&mut self, known: KnownPeer) {
-        let is_self = known.key.id() == Some(&self.identity.id);
-        if is_self || !self.make_room(Instant::ZERO, known.key.is_base()) {
+    pub(crate) fn restore(&mut self, now: Instant, known: KnownPeer) {
+        if self.is_this_host(&known.key) || !self.make_room(now, known.key.is_base()) {
             return;
         }
         let (state, reason) = known.down.map_or((State::Unknown, None), |reason| (State::Down, Some(reason)));
@@ -416,6 +419,10 @@ impl Node {
         if let Some(event) = self.ledger.drop(now, drop, from) {
             self.emit(event);
         }
+    }
+
+    fn is_this_host(&self, key: &PeerKey) -> bool {
+        key.id() == Some(&self.identity.id)
     }
 
     pub(crate) fn is_me(&self, name: &HostName) -> bool {

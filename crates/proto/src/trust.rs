@@ -117,11 +117,8 @@ impl Node {
             return;
         }
         self.config.mode = mode;
-        let refused = |peer: &&Peer| !mode.admits(peer.trust);
-        let keys: Vec<PeerKey> = self.table.iter().filter(refused).map(|peer| peer.key.clone()).collect();
-        for key in keys {
-            self.remove_peer(now, &key, Cause::NotAdmitted);
-        }
+        self.set_refused_aside(now);
+        self.bring_back_admitted(now);
         self.links.values_mut().for_each(|link| link.start_searching(now));
     }
 

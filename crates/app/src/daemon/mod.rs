@@ -164,8 +164,9 @@ impl Daemon {
             // The store holds no more than the monitor takes.
             let _ = monitor.watch(row.address.clone());
         }
-        let locals = local_rows(&discovery, loaded.peers).await;
-        let registry = Registry::new(loaded.epoch, locals, remotes);
+        let (locals, aside) = local_rows(&discovery, loaded.peers).await;
+        let mut registry = Registry::new(loaded.epoch, locals, remotes);
+        registry.set_aside(aside);
         let services = Registered::load(directory.path()).unwrap_or_else(|error| {
             tracing::warn!(%error, "what was registered before is forgotten");
             Registered::default()
@@ -348,11 +349,18 @@ fn discovery_config(settings: &Settings, key: &HostKey, placement: Placement) ->
     })
 }
 
-async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> Vec<(Peer, StoredPeer)> {
+/// The rows of the last run that are listed, and those that are not.
+async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> (Vec<(Peer, StoredPeer)>, Vec<StoredPeer>) {
     let known = discovery.peers().await.unwrap_or_default();
     let mut peers: BTreeMap<PeerKey, Peer> = known.into_iter().map(|peer| (peer.key.clone(), peer)).collect();
-    let row = |stored: StoredPeer| Some((peers.remove(&stored.key.parse().ok()?)?, stored));
-    stored.into_iter().filter_map(row).collect()
+    let (mut listed, mut aside) = (Vec::new(), Vec::new());
+    for row in stored {
+        match row.key.parse().ok().and_then(|key| peers.remove(&key)) {
+            Some(peer) => listed.push((peer, row)),
+            None => aside.push(row),
+        }
+    }
+    (listed, aside)
 }
 
 fn remote_rows(stored: Vec<StoredRemote>, policy: Policy) -> Vec<RemoteRow> {

@@ -37,6 +37,8 @@ pub(crate) enum Keep {
 #[derive(Debug)]
 pub(crate) struct Registry {
     locals: BTreeMap<PeerKey, LocalRow>,
+    /// Local rows that this mode does not list, as the store keeps them.
+    aside: BTreeMap<PeerKey, StoredPeer>,
     remotes: BTreeMap<String, RemoteRow>,
     pub(crate) journal: Journal,
 }
@@ -62,9 +64,15 @@ impl Registry {
         };
         Self {
             locals: locals.into_iter().map(local).collect(),
+            aside: BTreeMap::new(),
             remotes: remotes.into_iter().map(|row| (row.stored.key.clone(), row)).collect(),
             journal: Journal::new(run),
         }
+    }
+
+    /// Takes over what the last run kept of peers that this mode does not list.
+    pub(crate) fn set_aside(&mut self, stored: Vec<StoredPeer>) {
+        self.aside = stored.into_iter().filter_map(|stored| Some((stored.key.parse().ok()?, stored))).collect();
     }
 
     /// All peers as the API shows them: local ones in the order of their keys, then remote ones.
@@ -127,14 +135,17 @@ impl Registry {
         let confirmed = peer.state == State::Up && before.is_some_and(|row| persist::was_up(&row.peer));
         // Its history begins where it is known to be there to stay.
         let kept_first = peer.is_proven() && peer.state == State::Up && before.is_some_and(|row| !row.peer.is_proven());
+        let aside = self.aside.remove(&key);
         let state_since = match before {
             Some(row) if confirmed || row.peer.state == peer.state => row.state_since,
             Some(_) | None => now,
         };
         let last_seen = peer
             .last_heard
-            .map_or_else(|| before.and_then(|row| row.last_seen), |at| Some(unix_milliseconds(wall_clock(at))));
-        let first_seen = before.map_or(now, |row| row.first_seen);
+            .map(|at| unix_milliseconds(wall_clock(at)))
+            .or_else(|| before.and_then(|row| row.last_seen))
+            .or_else(|| aside.as_ref().and_then(persist::last_seen));
+        let first_seen = before.map(|row| row.first_seen).or(aside.map(|stored| stored.first_seen)).unwrap_or(now);
         let shown = before.and_then(|row| row.shown.clone());
         let announced = |peer: &Peer| peer.certificate.as_deref().copied();
         let renewed = before
@@ -143,10 +154,11 @@ impl Registry {
         let planned = planned(&peer, before);
         let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen, shown, planned };
         let event = change.as_str();
+        let is_kept = row.peer.is_proven();
+        let is_refused = is_kept && cause == Cause::NotAdmitted;
         let is_planned = change == Change::Down && row.planned.is_some();
         let cause = if is_planned { PLANNED } else { cause.as_str() };
         self.announce(event, Some(cause), present::local(&row));
-        let is_kept = row.peer.is_proven();
         let mut keep = Vec::with_capacity(2);
         if renewed {
             keep.extend(self.tell_certificate(now, &row, "certificate_announced"));
@@ -157,7 +169,12 @@ impl Registry {
         }
         if change == Change::Removed {
             self.locals.remove(&key);
-            keep.extend(is_kept.then(|| Keep::ForgetPeer(key.to_string())));
+            if is_refused {
+                // The store keeps it, with the name that it may hold: it is listed again in a milder mode.
+                self.aside.insert(key, persist::stored(&row));
+            } else {
+                keep.extend(is_kept.then(|| Keep::ForgetPeer(key.to_string())));
+            }
         } else {
             keep.extend(is_kept.then(|| Keep::Peer(key.clone())));
             self.locals.insert(key, row);

@@ -27,6 +27,7 @@ pub(crate) fn plain(label: &str) -> Cow<'_, str> {
         "key_conflict" => "another key for its name",
         "address_conflict" => "address of another",
         "not_admitted" => "not of a class that is listed",
+        "admitted_again" => "of a class that is listed again",
         "identity_conflict" => "same identity twice",
         "conflict_ended" => "conflict is over",
         "certificate_changed" => "shows another certificate",
@@ -70,6 +71,7 @@ mod tests {
             Cause::KeyConflict,
             Cause::AddressConflict,
             Cause::NotAdmitted,
+            Cause::AdmittedAgain,
             Cause::ConflictEnded,
             Cause::AddressGone,
         ] {

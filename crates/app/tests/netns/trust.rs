@@ -81,6 +81,39 @@ fn a_member_a_stranger_and_a_base_peer_are_told_apart_in_all_three_modes() {
 }
 
 #[test]
+fn a_name_is_not_given_away_where_a_stricter_mode_is_tried_for_a_while() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2), lan.host(3)];
+        let file = format!("{}/kimchi-peers.toml", hosts[0].directory());
+        let write = |mode: &str| fs::write(&file, format!("trust = \"{mode}\"\n")).expect("it can be written");
+        write("mark");
+        let mut first = Daemon::start_with(&hosts[0], &["--interface", "eth0", "--config", &file]);
+        let mut second = Daemon::start_with(&hosts[1], &["--interface", "eth0", "--name", "kvm-2"]);
+        until(seconds(30), "the row is there to stay", || first.say(&["history"]).contains("kvm-2"));
+        second.terminate();
+        for mode in ["require-group", "mark"] {
+            write(mode);
+            first.signal("HUP");
+            until_equal(seconds(10), "the mode", &json!(mode), || status(&first)["trust"]["mode"].clone());
+            let is_listed = || first.say(&["list", "--all"]).contains("kvm-2");
+            until_equal(seconds(10), "whether the row is there", &(mode == "mark"), is_listed);
+        }
+        let in_conflict =
+            |daemon: &Daemon<'_>| daemon.rows("kvm-2").iter().filter(|row| row.trust == "conflict").count();
+        let _stranger = Daemon::start_with(&hosts[2], &["--interface", "eth0", "--name", "kvm-2"]);
+        until(seconds(10), "the stranger has no link", || in_conflict(&first) == 1);
+        // A restart in the strict mode and a reload to the mild one: the same.
+        first.terminate();
+        write("require-group");
+        let first = Daemon::start_with(&hosts[0], &["--interface", "eth0", "--config", &file]);
+        write("mark");
+        first.signal("HUP");
+        until(seconds(20), "the stranger has no link", || in_conflict(&first) == 1);
+    });
+}
+
+#[test]
 fn keys_are_installed_used_and_removed_while_the_daemons_run() {
     inside(|| {
         let lan = Lan::new(1);

@@ -254,3 +254,32 @@ fn what_was_overtaken_counts_once() {
     assert!(is_up(&lan, 0, &sealed_key(20)) && is_up(&lan, 0, &sealed_key(21)));
     assert_eq!(lan.dropped(0, "stale"), 3, "two replays, and the order of the one that was overtaken");
 }
+
+#[test]
+fn a_name_stays_its_holders_where_a_stricter_mode_was_tried() {
+    let stranger_of = |lan: &mut Lan, number: u8| {
+        let message = with(extended(Kind::Notify, number, 1), |extension| extension.id = secret(20 + number).id());
+        lan.datagram(0, address(number), Lane::Group, 1, &message.seal(&secret(20 + number), &keyring(&[])));
+        lan.peer(0, &sealed_key(20 + number)).is_disputed()
+    };
+    let mut lan = Lan::new();
+    // The one is down when the mode changes, the other was kept by the last run and is not listed from the start.
+    lan.start_sealed(1, Mode::Mark, Vec::new(), &[7]);
+    lan.start_sealed(2, Mode::Mark, Vec::new(), &[]);
+    lan.run(secs(30));
+    lan.hosts[1].cut_off = true;
+    lan.run(secs(60));
+    lan.command(0, Command::Mode(Mode::RequireGroup));
+    assert_eq!(trust(&lan, 0, 2), None);
+    lan.command(0, Command::Mode(Mode::Mark));
+    let told = lan.changes(0, &sealed_key(2)).last().map(|change| (change.1, change.2));
+    assert_eq!(told, Some((Change::Changed, Cause::AdmittedAgain)));
+    assert_eq!(lan.peer(0, &sealed_key(2)).state, State::Down);
+    assert!(stranger_of(&mut lan, 2));
+
+    let mut lan = Lan::new();
+    lan.start_sealed(1, Mode::RequireGroup, vec![lost(2, Trust::Pinned)], &[7]);
+    assert_eq!(trust(&lan, 0, 2), None);
+    lan.command(0, Command::Mode(Mode::Mark));
+    assert!(stranger_of(&mut lan, 2));
+}

@@ -113,6 +113,7 @@ fn has_died(step: &Step<'_>, cause: Cause, (peer, told): (&Peer, Option<Instant>
         | Cause::KeyConflict
         | Cause::AddressConflict
         | Cause::NotAdmitted
+        | Cause::AdmittedAgain
         | Cause::IdentityConflict
         | Cause::ConflictEnded => false,
     }
