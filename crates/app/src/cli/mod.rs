@@ -147,8 +147,10 @@ pub(crate) enum Command {
     #[command(after_help = trust::CHECK_EXPLANATION)]
     Check(CheckArguments),
     /// Give a name to the host that bears it with its present key, or take a remote peer's new certificate
+    #[command(after_help = trust::TRUST_EXPLANATION)]
     Trust(TrustArguments),
     /// Forget a host that is down, with the key that its name belonged to
+    #[command(after_help = trust::FORGET_EXPLANATION)]
     Forget(RemoveArguments),
     /// The keys by which this host and its group are known
     #[command(subcommand)]

@@ -24,6 +24,16 @@ pub(crate) struct CheckArguments {
     pub(crate) output: TextOutput,
 }
 
+/// What goes after the options of `trust`.
+pub(super) const TRUST_EXPLANATION: &str = "\
+Compare first: `kimchi-peers show PEER` here and `kimchi-peers key show` at the peer's own console must print the same fingerprint. \
+If they do not, somebody else uses the name, and both `trust` and `forget` would give him the name.";
+
+/// What goes after the options of `forget`.
+pub(super) const FORGET_EXPLANATION: &str = "\
+The name is free then: whoever bears it next has it, and a host that is in conflict about it has it at once. Where that is so, compare \
+keys first: `kimchi-peers show PEER` here and `kimchi-peers key show` at the peer's own console must print the same fingerprint.";
+
 /// What goes after the options of `check`.
 pub(super) const CHECK_EXPLANATION: &str = "\
 The daemon connects to the peer's HTTPS port and shakes hands; nothing is sent above that. `match`: its console shows the \

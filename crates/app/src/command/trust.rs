@@ -42,7 +42,27 @@ async fn drop_row(client: &Client, given: &str, screen: &mut Screen) -> Result<(
         return Err(failure.with_hint("take it off the list with: kimchi-peers remove").into());
     }
     client.remove(&peer.id).await.map_err(explain)?;
-    screen.data(&format!("forgot {}  {}\n", printable(&peer.name), printable(&peer.id)))
+    screen.data(&format!("forgot {}  {}\n", printable(&peer.name), printable(&peer.id)))?;
+    tell_who_has_the_name(client, peer, screen).await;
+    Ok(())
+}
+
+/// A name that is free goes to whoever claims it: no less a decision than to trust him.
+async fn tell_who_has_the_name(client: &Client, forgotten: &PeerView, screen: &mut Screen) {
+    // It is forgotten, whether or not the daemon still answers.
+    let Ok(peers) = client.peers().await else { return };
+    let claims = |peer: &&PeerView| {
+        peer.origin == Origin::Local && peer.name == forgotten.name && peer.id != forgotten.id && !peer.id.contains('@')
+    };
+    for peer in peers.iter().filter(claims) {
+        let words = fingerprint(&peer.id).unwrap_or_else(|| peer.id.clone());
+        let address = peer.addresses.first().map_or("no address", String::as_str);
+        let has = if peer.trust == Trust::Conflict { "claims" } else { "has" };
+        screen.say(&printable(&format!(
+            "the host at {address} {has} the name {} now, with the key {words}: compare it with kimchi-peers key show there",
+            peer.name
+        )));
+    }
 }
 
 fn explain(error: ClientError) -> Failure {
@@ -78,10 +98,12 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn of_two_namesakes_the_one_in_conflict_is_trusted_and_the_dead_one_forgotten() {
         let api = api().await;
-        let (mut screen, data, _) = Screen::in_memory(Surface::default());
+        let (mut screen, data, words) = Screen::in_memory(Surface::default());
         give_name(&api.client(), "kvm-1", &mut screen).await.unwrap();
         drop_row(&api.client(), "kvm-1", &mut screen).await.unwrap();
         assert_eq!(data.text(), "trusted kvm-1  NEW\nforgot kvm-1  OLD\n");
+        let heir = "the host at 10.0.0.2 claims the name kvm-1 now, with the key NEW: compare it with kimchi-peers key show there\n";
+        assert_eq!(words.text(), heir);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -10,6 +10,7 @@ use kimchi_peers::{
 
 use crate::api::hexadecimal;
 use crate::daemon::rows::{LocalRow, Planned, RemoteRow};
+use crate::output::fingerprint;
 use crate::view::{
     CertificateState, Evidence, Origin, PeerState, PeerView, PlannedView, Reach, Trust, from_unix_milliseconds, rfc3339,
 };
@@ -189,12 +190,7 @@ pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>)
             let whose = if peer.holds_name { "; the name is this row's" } else { "" };
             format!("{other} has the same name{whose}; give one of the two another name")
         }
-        Conflict::Pinned(other) => format!(
-            "the name belonged to a host with another key, which is not there now ({other}). If {name} was installed anew, \
-             say so with: kimchi-peers trust {name}; if not, somebody uses its name. To drop the old key instead: \
-             kimchi-peers forget {name}",
-            name = peer.name
-        ),
+        Conflict::Pinned(other) => another_key(peer, other),
         Conflict::Address(other) => {
             let other = called(other).unwrap_or_else(|| other.to_string());
             format!("it proves nothing and has the address of {other}, which signs: do not follow it")
@@ -204,6 +200,20 @@ pub(crate) fn conflict(peer: &Peer, called: impl Fn(&PeerKey) -> Option<String>)
              kimchi-peers reset-identity"
         ),
     })
+}
+
+/// Only who knows both hosts can tell a new installation from somebody who uses a name, so both keys are named.
+fn another_key(peer: &Peer, other: &PeerKey) -> String {
+    let [known, new] = [other, &peer.key].map(|key| {
+        let id = key.to_string();
+        fingerprint(&id).unwrap_or(id)
+    });
+    format!(
+        "the name belongs to a host with the key {known}, which is not there now; this one has the key {new}. Compare that with \
+         what `kimchi-peers key show` prints on {name} itself. If it is the same, {name} was installed anew: kimchi-peers trust \
+         {name}. If not, somebody uses its name: neither trust nor forget, both give him the name",
+        name = peer.name
+    )
 }
 
 /// Where a peer is heard.

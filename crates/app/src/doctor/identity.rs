@@ -14,7 +14,10 @@ pub(super) fn names(facts: &Facts) -> Vec<Finding> {
             ConflictKind::Name => Finding::problem("names", format!("{} has this name: {words}", place(peer))).mend(
                 format!("on {}: hostnamectl hostname NEW-NAME && systemctl restart kimchi-peers", where_it_is(peer)),
             ),
-            ConflictKind::Key => Finding::problem("names", words.clone()).mend(format!("kimchi-peers trust {name}")),
+            // Whose key it is only the administrator can find out, and to trust an impostor would end what protects the name.
+            ConflictKind::Key => Finding::problem("names", format!("{}: {words}", place(peer)))
+                .mend(format!("at the console of {name}: kimchi-peers key show"))
+                .mend(format!("only if it shows this key: kimchi-peers trust {name}")),
             ConflictKind::Address => Finding::problem("names", format!("{}: {words}", place(peer)))
                 .mend(format!("kimchi-peers show {}", peer.id)),
         };

@@ -243,6 +243,10 @@ fn names_and_identities_are_told_apart() {
     }
     let same_name = only(&at_odds(ConflictKind::Name), "names", Verdict::Problem);
     assert!(same_name.mend[0].starts_with("on 10.0.0.2: hostnamectl hostname NEW-NAME"), "{same_name:?}");
+    // Nobody is told to give a name away before he has compared the keys.
+    let other_key = only(&at_odds(ConflictKind::Key), "names", Verdict::Problem);
+    let asks = ["at the console of kvm-2: kimchi-peers key show", "only if it shows this key: kimchi-peers trust kvm-2"];
+    assert_eq!(other_key.mend, asks);
     only(&at_odds(ConflictKind::Identity), "identity", Verdict::Problem);
     let copied = only(
         &well().with_daemon(|daemon| daemon.copy = Some("kvm-1 at 10.0.0.9".to_owned())),

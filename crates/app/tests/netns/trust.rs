@@ -226,6 +226,13 @@ fn a_changed_key_is_a_conflict_until_somebody_trusts_it() {
         until(seconds(20), "a conflict", || trust(&watcher, name).as_deref() == Some("conflict"));
         assert!(watcher.urls().is_empty());
         assert!(watcher.say(&["show", name]).contains(&format!("kimchi-peers trust {name}")));
+        // Both keys are told in the words that `show` and, on the host itself, `key show` print.
+        let own = other.say(&["key", "show"]);
+        let own = own.lines().find_map(|line| line.trim().strip_prefix("fingerprint")).expect("its fingerprint").trim();
+        let told = watcher.cli(&["doctor", name]);
+        let told = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert!(told.contains(&format!("this one has the key {own}")) && told.contains("neither trust nor forget"), "{told}");
+        assert!(watcher.say(&["show", name]).contains(own));
         assert!(watcher.say(&["trust", name]).contains(&id));
         until(seconds(10), "the name is the new key's", || trust(&watcher, name).as_deref() == Some("pinned"));
         assert_eq!(watcher.urls().len(), 1);
