@@ -132,8 +132,9 @@ impl Client {
     }
 
     /// Has the daemon use a group key. Its id is a `GroupId`, of which every letter fits a path.
-    pub(crate) async fn use_key(&self, id: GroupId) -> Result<(), ClientError> {
-        self.change(Question::new(Method::POST, &format!("/v1/keys/{id}/use"))).await.map(drop)
+    pub(crate) async fn use_key(&self, id: GroupId) -> Result<KeysView, ClientError> {
+        let (address, bytes) = self.change(Question::new(Method::POST, &format!("/v1/keys/{id}/use"))).await?;
+        parse(&address, &bytes)
     }
 
     /// Has the daemon take a group key away.

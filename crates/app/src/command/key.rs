@@ -140,15 +140,26 @@ pub(crate) async fn install(arguments: &KeyInstallArguments, connection: &Connec
 pub(crate) async fn make_primary(arguments: &KeyIdArguments, connection: &Connection) -> Result<(), Failure> {
     let id = group_id(&arguments.id)?;
     let client = Client::find(connection)?;
+    let mut screen = Screen::of_process();
     match client.use_key(id).await {
-        Ok(()) => {}
+        Ok(known) => warn_where_nobody_has_it(&known, id, &mut screen),
         Err(error) => {
-            let mut screen = Screen::of_process();
             without_daemon(error, &mut screen)?;
             KeyFile::of(&usual_state_directory(connection)).make_primary(id)?;
         }
     }
-    finish(Screen::of_process().data(&format!("in use {id}\n")))
+    finish(screen.data(&format!("in use {id}\n")))
+}
+
+/// Hosts that require the group and lack the key drop this one from their lists.
+fn warn_where_nobody_has_it(known: &KeysView, id: GroupId, screen: &mut Screen) {
+    let id = id.to_string();
+    if known.keys.iter().any(|key| key.id == id && key.peers.is_empty()) {
+        screen.say(&format!(
+            "no peer that is up has shown {id} yet: see with kimchi-peers key show on each of them that it is installed there, or those \
+             that require the group lose this host"
+        ));
+    }
 }
 
 /// Takes a key away.

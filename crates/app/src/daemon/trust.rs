@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use kimchi_peers::{GroupId, Mode, PeerKey, State, Trust};
+use kimchi_peers::{GroupId, Mode, PeerKey, Reason, State, Trust};
 use thiserror::Error;
 
 use crate::daemon::Daemon;
@@ -13,6 +13,9 @@ use crate::view::{KeyView, KeysView, TrustView};
 
 /// How long after its last sign a copy of this host is told of. The engine reports one at most once a minute.
 const CLONE_TOLD_FOR: Duration = Duration::from_secs(180);
+
+/// How long after the start peers may still be on their way to be listed.
+const NOBODY_YET_FOR: Duration = Duration::from_secs(20);
 
 /// A host that uses this host's identity.
 #[derive(Debug, Clone)]
@@ -244,7 +247,24 @@ impl Daemon {
                     .to_owned(),
             );
         }
+        sentences.extend(self.keeps_all_out(status));
         sentences
+    }
+
+    /// That nobody of those whom this host knew is there, while others are heard that its mode does not list.
+    fn keeps_all_out(&self, status: &kimchi_peers::Status) -> Option<String> {
+        let refused = status.counters.dropped.get("not_admitted").copied().filter(|count| *count > 0)?;
+        let registry = self.registry();
+        let nobody = registry.locals().all(|row| !row.peer.is_live());
+        let is_missed = |peer: &kimchi_peers::Peer| peer.state == State::Unknown || peer.reason == Some(Reason::Lost);
+        let is_missed = registry.locals().any(|row| is_missed(&row.peer));
+        (nobody && is_missed && kimchi_peers::now().since(self.started_at) > NOBODY_YET_FOR).then(|| {
+            format!(
+                "none of the peers of before is there, and {refused} datagrams came from hosts that trust = {} does not list; \
+                 compare the group keys here and there: kimchi-peers key show",
+                status.mode
+            )
+        })
     }
 }
 

@@ -242,6 +242,14 @@ pub(crate) struct Subject {
     pub(crate) on_link: Option<String>,
 }
 
+impl PeerFact {
+    /// Whether it is not heard and did not say why.
+    pub(crate) fn is_missed(&self) -> bool {
+        let said_goodbye = self.reason.as_deref() == Some("left");
+        self.state == PeerState::Unknown || (self.state == PeerState::Down && !said_goodbye)
+    }
+}
+
 impl Facts {
     /// The links that the checks of hearing may judge: the port is ours, and the group was joined there.
     pub(crate) fn hearing_links(&self) -> impl Iterator<Item = &LinkFact> {

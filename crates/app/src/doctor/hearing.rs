@@ -3,6 +3,7 @@
 
 use super::facts::{Facts, LinkFact};
 use super::report::{Finding, count_of};
+use super::mode;
 use super::running::span;
 
 /// A neighbour is heard every second: after this long nobody is.
@@ -13,10 +14,11 @@ const TOO_EARLY: u64 = 6;
 /// Whether anybody is heard on each link.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let running_for = facts.daemon.as_ref().map_or(0, |daemon| daemon.running_for);
-    facts.open_links().map(|link| on_link(link, running_for).about(&link.name)).collect()
+    let keeps_out = facts.daemon.as_ref().is_some_and(|daemon| mode::kept_out(daemon).is_some());
+    facts.open_links().map(|link| on_link(link, running_for, keeps_out).about(&link.name)).collect()
 }
 
-fn on_link(link: &LinkFact, running_for: u64) -> Finding {
+fn on_link(link: &LinkFact, running_for: u64, keeps_out: bool) -> Finding {
     let name = &link.name;
     let silent = link.heard.is_none_or(|heard| heard >= SILENT_AFTER);
     let look = |finding: Finding| finding.mend(format!("ip -d link show dev {name}")).mend("bridge vlan show");
@@ -31,6 +33,10 @@ fn on_link(link: &LinkFact, running_for: u64) -> Finding {
             ))
         }
         (0, _) if running_for < TOO_EARLY => Finding::unknown("hearing", "the daemon has just started"),
+        (0, _) if keeps_out => look(Finding::warning(
+            "hearing",
+            "no host is listed here, and some are heard that this host's trust does not list: see there before the cable",
+        )),
         (0, lost) if lost > 1 && silent => look(Finding::problem(
             "hearing",
             format!(

@@ -4,7 +4,7 @@ use super::facts::{DaemonFacts, Facts, PeerFact, PlannedFact, Subject};
 use super::one_way::{hears_us_not, is_unheard};
 use super::report::Finding;
 use super::running::span;
-use super::{identity, remote};
+use super::{identity, mode, remote};
 use crate::view::PeerState;
 
 pub(super) fn check(facts: &Facts, subject: &Subject) -> Vec<Finding> {
@@ -22,7 +22,8 @@ pub(super) fn check(facts: &Facts, subject: &Subject) -> Vec<Finding> {
     if let Some(row) = subject.remote.as_ref().and_then(|id| daemon.remotes.iter().find(|row| row.id == *id)) {
         return vec![remote::one(row)];
     }
-    vec![never_seen(facts, subject)]
+    // What this host refuses itself explains more than a cable.
+    mode::kept_out(daemon).into_iter().chain([never_seen(facts, subject)]).map(|finding| finding.about(given)).collect()
 }
 
 /// A host that this one has no row of.
@@ -50,11 +51,16 @@ fn never_seen(facts: &Facts, subject: &Subject) -> Finding {
                 .mend(format!("on {given}: kimchi-peers doctor"))
         }
     };
-    finding.about(given)
+    finding
 }
 
 fn of_row(facts: &Facts, daemon: &DaemonFacts, peer: &PeerFact) -> Vec<Finding> {
-    let mut findings = vec![there(facts, peer)];
+    let mut findings = Vec::new();
+    if peer.is_missed() {
+        // What this host refuses itself explains more than a cable.
+        findings.extend(mode::kept_out(daemon));
+    }
+    findings.push(there(facts, peer));
     if matches!(peer.state, PeerState::Up | PeerState::Suspect) {
         findings.push(here(daemon, peer));
         findings.push(from_there(daemon, peer));

@@ -299,6 +299,40 @@ fn without_a_daemon_the_host_is_judged_all_the_same() {
     assert!(taken.findings.iter().any(|finding| finding.evidence.contains("the user with the id 1000")));
 }
 
+#[test]
+fn whom_this_host_does_not_list_is_told_before_cable_and_firewall() {
+    let refusing = |mode: &str| {
+        well()
+            .with_link(|link| (link.listed, link.lost_lately, link.heard) = (0, 2, Some(90_000)))
+            .with_daemon(|daemon| {
+                (daemon.mode, daemon.group_keys) = (mode.to_owned(), 1);
+                daemon.traffic.dropped = [("not_admitted".to_owned(), 7)].into();
+                daemon.matrix = Some(matrix_of(&["-"]));
+                daemon.peers.truncate(1);
+                (daemon.peers[0].state, daemon.peers[0].reason) = (PeerState::Unknown, None);
+            })
+    };
+    let group = examine(&refusing("require-group"));
+    assert_eq!(wrong(&group), [("hearing", Verdict::Warning), ("trust", Verdict::Warning)], "{group:#?}");
+    let kept_out = group.findings.iter().rfind(|finding| finding.check == "trust").unwrap();
+    assert!(kept_out.evidence.contains("trust is require-group, and 7 datagrams"), "{kept_out:?}");
+    assert!(kept_out.mend[0].ends_with("kimchi-peers key show"), "{kept_out:?}");
+    let signed = examine(&refusing("require-signed"));
+    assert!(signed.findings.iter().any(|finding| finding.evidence.contains("that sign nothing")), "{signed:#?}");
+    // Of one that is missing, known or not, this is said first.
+    let stranger = Subject { given: "kvm-9".to_owned(), ..Subject::default() };
+    for subject in [subject_of("id-2"), stranger] {
+        let told = examine(&refusing("require-group").about(subject));
+        let checks: Vec<_> = told.findings.iter().map(|finding| finding.check.as_str()).collect();
+        assert_eq!(checks, ["trust", "peer"], "{told:#?}");
+    }
+    // Of one that said goodbye it is no cause.
+    let left = refusing("require-group").with_daemon(|daemon| {
+        (daemon.peers[0].state, daemon.peers[0].reason) = (PeerState::Down, Some("left".to_owned()));
+    });
+    assert_eq!(examine(&left.about(subject_of("id-2"))).findings[0].check, "peer");
+}
+
 fn subject_of(peer: &str) -> Subject {
     Subject { given: peer.to_owned(), peer: Some(peer.to_owned()), ..Subject::default() }
 }
