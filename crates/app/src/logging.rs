@@ -1,5 +1,7 @@
 //! Log lines on stderr. Under systemd each begins with its syslog priority, which the journal takes off.
 
+mod budget;
+
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -13,6 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 use crate::settings::LogLevel;
+
+pub(crate) use budget::Budget;
 
 type Handle = reload::Handle<Targets, Registry>;
 

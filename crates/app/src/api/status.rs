@@ -42,6 +42,7 @@ pub(crate) async fn status(State(daemon): State<Arc<Daemon>>) -> Result<Json<Sta
         state_dir: daemon.state_dir.display().to_string(),
         api,
         degraded,
+        concerns: daemon.concerns(),
         peers: peers_by_state(&daemon),
         links: status.links.iter().map(link).collect(),
         interfaces: status.interfaces.iter().map(interface).collect(),

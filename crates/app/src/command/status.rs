@@ -26,12 +26,13 @@ async fn status(client: &Client, arguments: &StatusArguments, screen: &mut Scree
 
 fn page(status: &StatusView, surface: Surface, now: SystemTime) -> String {
     let mut page = Page::new(surface);
-    if status.degraded.is_empty() {
-        page.heading(&format!("{}: all is well", status.name), Tone::Good);
-    } else {
-        page.heading(&format!("{}: not all is well", status.name), Tone::Bad);
-        status.degraded.iter().for_each(|sentence| page.line(&format!("! {sentence}")));
-    }
+    let (words, tone) = match (status.degraded.as_slice(), status.concerns.as_slice()) {
+        ([], []) => ("all is well", Tone::Good),
+        ([], _) => ("all is well here, but not with every peer", Tone::Doubt),
+        _ => ("not all is well", Tone::Bad),
+    };
+    page.heading(&format!("{}: {words}", status.name), tone);
+    status.degraded.iter().chain(&status.concerns).for_each(|sentence| page.line(&format!("! {sentence}")));
     page.entry("id", &status.id);
     page.entry("version", &status.version);
     page.entry("running", &format!("{} (since {})", ago(&status.started, now), status.started));
@@ -182,6 +183,7 @@ pub(crate) mod tests {
             state_dir: "/var/lib/kimchi-peers".to_owned(),
             api: vec!["127.0.0.1:8132".to_owned(), "unix:/run/kimchi-peers/api.sock".to_owned()],
             degraded: vec!["the disk is full".to_owned()],
+            concerns: vec!["kvm-3 is claimed by two hosts: kimchi-peers doctor kvm-3".to_owned()],
             peers: counts(&[("local_up", 12), ("local_down", 1), ("local_suspect", 0), ("remote_up", 2)]),
             links: vec![LinkView {
                 name: "br0".to_owned(),
@@ -228,6 +230,7 @@ pub(crate) mod tests {
     const GOLDEN: &str = "\
 kvm-1: not all is well
   ! the disk is full
+  ! kvm-3 is claimed by two hosts: kimchi-peers doctor kvm-3
   id             AAEC
   version        0.1.0
   running        2 h (since 2026-11-23T08:00:00.000Z)
@@ -269,7 +272,9 @@ Store
     fn the_page_begins_with_what_does_not_work() {
         let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap();
         assert_eq!(page(&sample(), Surface::default(), now), GOLDEN);
-        let well = StatusView { degraded: vec![], peers: BTreeMap::new(), ..sample() };
+        let here = page(&StatusView { degraded: vec![], ..sample() }, Surface::default(), now);
+        assert!(here.starts_with("kvm-1: all is well here, but not with every peer\n  ! kvm-3 is claimed by two"), "{here}");
+        let well = StatusView { degraded: vec![], concerns: vec![], peers: BTreeMap::new(), ..sample() };
         let text = page(&well, Surface::default(), now);
         assert!(text.starts_with("kvm-1: all is well\n  id ") && text.contains("  none yet\n"), "{text}");
     }

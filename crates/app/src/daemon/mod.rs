@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod check;
+pub(crate) mod concerns;
 pub(crate) mod console;
 pub(crate) mod feed;
 pub(crate) mod follow;

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use kimchi_peers::{Away, Cause, CertificateHash, Change, Peer, PeerKey, Reach, State, wall_clock};
+use kimchi_peers::{Away, Cause, CertificateHash, Change, Conflict, Peer, PeerKey, Reach, State, wall_clock};
 
+use crate::daemon::concerns::{ConflictLog, is_told};
 use crate::daemon::journal::Journal;
 use crate::daemon::present::Certificates;
 use crate::daemon::rows::{LocalRow, Planned, RemoteRow, Shown};
@@ -40,6 +41,7 @@ pub(crate) struct Registry {
     /// Local rows that this mode does not list, as the store keeps them.
     aside: BTreeMap<PeerKey, StoredPeer>,
     remotes: BTreeMap<String, RemoteRow>,
+    conflict_log: ConflictLog,
     pub(crate) journal: Journal,
 }
 
@@ -66,6 +68,7 @@ impl Registry {
             locals: locals.into_iter().map(local).collect(),
             aside: BTreeMap::new(),
             remotes: remotes.into_iter().map(|row| (row.stored.key.clone(), row)).collect(),
+            conflict_log: ConflictLog::default(),
             journal: Journal::new(run),
         }
     }
@@ -152,6 +155,7 @@ impl Registry {
             .and_then(|row| announced(&row.peer))
             .is_some_and(|known| announced(&peer).is_some_and(|announced| announced != known));
         let planned = planned(&peer, before);
+        self.conflict_log.tell(before.is_some_and(|row| is_told(&row.peer)), &peer, change != Change::Removed);
         let row = LocalRow { peer, first_seen, last_seen, state_since, kept_seen: last_seen, shown, planned };
         let event = change.as_str();
         let is_kept = row.peer.is_proven();
@@ -164,8 +168,7 @@ impl Registry {
             keep.extend(self.tell_certificate(now, &row, "certificate_announced"));
         }
         if is_kept && !confirmed {
-            let event = if kept_first { Change::Up.as_str() } else { event };
-            keep.push(history(now, &row, event, cause));
+            keep.extend(if kept_first { beginning(now, &row, cause) } else { vec![history(now, &row, event, cause)] });
         }
         if change == Change::Removed {
             self.locals.remove(&key);
@@ -213,6 +216,7 @@ impl Registry {
             let Some(row) = self.locals.get_mut(&peer.key).filter(|row| row.peer.holds_name != peer.holds_name) else {
                 continue;
             };
+            self.conflict_log.tell(is_told(&row.peer), &peer, true);
             *row.peer = peer;
             keep.extend(row.peer.is_proven().then(|| Keep::Peer(row.peer.key.clone())));
         }
@@ -331,6 +335,19 @@ fn planned(peer: &Peer, before: Option<&LocalRow>) -> Option<Box<Planned>> {
         Some(row) => row.planned.clone(),
         None => peer.away.as_deref().map(said),
     }
+}
+
+/// What a history begins with once a row is there to stay: that it came, when it did, and that it is in conflict if it is.
+fn beginning(now: i64, row: &LocalRow, cause: &str) -> Vec<Keep> {
+    let mut entries = vec![history(row.state_since, row, Change::Up.as_str(), cause)];
+    let at_odds = row.peer.conflict.as_deref().map(|conflict| match conflict {
+        Conflict::Name(_) => Cause::NameConflict,
+        Conflict::Pinned(_) => Cause::KeyConflict,
+        Conflict::Address(_) => Cause::AddressConflict,
+        Conflict::Identity(_) => Cause::IdentityConflict,
+    });
+    entries.extend(at_odds.map(|cause| history(now, row, Change::Conflict.as_str(), cause.as_str())));
+    entries
 }
 
 fn history(now: i64, row: &LocalRow, event: &str, cause: &str) -> Keep {

@@ -29,6 +29,9 @@ pub(crate) struct StatusView {
     pub(crate) api: Vec<String>,
     /// What does not work, a sentence each; empty when all is well.
     pub(crate) degraded: Vec<String>,
+    /// What is wrong with other hosts, such as a conflict, a sentence each. The daemon itself is no less well for it.
+    #[serde(default)]
+    pub(crate) concerns: Vec<String>,
     /// Rows by origin and state, such as `local_up`.
     pub(crate) peers: BTreeMap<String, u64>,
     pub(crate) links: Vec<LinkView>,

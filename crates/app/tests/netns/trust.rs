@@ -233,9 +233,22 @@ fn a_changed_key_is_a_conflict_until_somebody_trusts_it() {
         let told = String::from_utf8_lossy(&told.stdout).into_owned();
         assert!(told.contains(&format!("this one has the key {own}")) && told.contains("neither trust nor forget"), "{told}");
         assert!(watcher.say(&["show", name]).contains(own));
+        // Status and log name it, the daemon itself is well, and the history begins with both once the row is there to stay.
+        let concern = format!("{name} is claimed by two hosts: kimchi-peers doctor {name}");
+        until(seconds(20), "the conflict is told", || status(&watcher)["concerns"] == json!([concern]));
+        assert!(watcher.say(&["status"]).contains("all is well here, but not with every peer"));
+        assert!(watcher.fetch("/healthz").contains("\"ok\""));
+        let lines = |word: &str| watcher.log_since(0).iter().filter(|line| line.text.contains(word)).count();
+        assert_eq!((lines("it has the name of a host that had another key"), lines("in conflict no more")), (1, 0));
+        let row = watcher.rows(name).into_iter().find(|row| row.id == id).expect("its row");
+        let row: Value = serde_json::from_str(&watcher.fetch(&format!("/v1/peers/{}", row.id))).expect("JSON");
+        let told: Vec<&Value> = row["history"].as_array().expect("a list").iter().map(|entry| &entry["event"]).collect();
+        assert_eq!(told, ["conflict", "up"], "{row}");
+        assert_eq!(row["history"][1]["time"], row["state_since"], "when it came, not when it was believed");
         assert!(watcher.say(&["trust", name]).contains(&id));
         until(seconds(10), "the name is the new key's", || trust(&watcher, name).as_deref() == Some("pinned"));
         assert_eq!(watcher.urls().len(), 1);
+        assert_eq!((lines("in conflict no more"), status(&watcher)["concerns"].clone()), (1, json!([])));
         watcher.say(&["forget", name]);
         until(seconds(10), "one row is left", || watcher.peers().len() == 1);
         drop(other);
