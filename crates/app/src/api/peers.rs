@@ -27,9 +27,11 @@ pub(crate) async fn wok(State(daemon): State<Arc<Daemon>>, headers: HeaderMap) -
     let mut urls: Vec<String> = Vec::new();
     for peer in daemon.registry().views() {
         // What the last run knew is there until the opposite is known.
-        let there = peer.state != PeerState::Down && !peer.url.is_empty();
-        if there && !urls.contains(&peer.url) {
-            urls.push(peer.url);
+        // Its readers make links of what they get, so nobody is led to a console that shows another certificate.
+        if let Some(url) = peer.safe_url().filter(|_| peer.state != PeerState::Down)
+            && !urls.iter().any(|known| known == url)
+        {
+            urls.push(url.to_owned());
         }
     }
     tagged(&headers, "application/json;charset=utf-8", wok_array(&urls))

@@ -54,7 +54,7 @@ impl From<TrustError> for ApiError {
         let reason = error.to_string();
         match error {
             TrustError::Unknown(id) => Self::no_such_peer(&id),
-            TrustError::Unsigned(_) | TrustError::Remote(_) | TrustError::Copy(_) => {
+            TrustError::Unsigned(_) | TrustError::Remote(_) | TrustError::Certificate(_) | TrustError::Copy(_) => {
                 Self::new(StatusCode::CONFLICT, "KPTRUST0409", reason)
             }
             TrustError::Ended => Self::ended(),

@@ -149,8 +149,15 @@ fn certificate(detail: &PeerDetail) -> String {
         (CertificateState::Changed, expected) => {
             let expected = expected.unwrap_or_default();
             let why = if local { "the host announces" } else { "it showed first" };
-            let remedy = if local { "" } else { "; if you know why, say: kimchi-peers trust" };
-            format!("changed: SHA-256 {shown}, but {why} {expected}. Do not log in before you know why{remedy}")
+            let (name, id) = (&detail.peer.name, &detail.peer.id);
+            let remedy = if local {
+                format!(
+                    "if it was renewed, on {name}: systemctl reload kimchi-peers; then look again: kimchi-peers check {name}"
+                )
+            } else {
+                format!("if you know why, say: kimchi-peers trust {id}")
+            };
+            format!("changed: SHA-256 {shown}, but {why} {expected}. Do not log in before you know why; {remedy}")
         }
         (CertificateState::Unknown, Some(expected)) => format!("unknown: SHA-256 {expected} is not checked yet"),
         (CertificateState::Unknown, None) if shown.is_empty() => String::new(),
@@ -299,9 +306,12 @@ History, newest first
         detail.peer.certificate_state = CertificateState::Changed;
         detail.certificate_expected = Some("cd34".to_owned());
         assert!(certificate(&detail).starts_with("changed: SHA-256 ab12, but the host announces cd34. Do not log in"));
+        assert!(certificate(&detail).ends_with("; then look again: kimchi-peers check kvm-1"));
         detail.peer.origin = Origin::Remote;
+        detail.peer.id = "kvm-1.example.org:8001".to_owned();
         assert!(certificate(&detail).ends_with(
-            "but it showed first cd34. Do not log in before you know why; if you know why, say: kimchi-peers trust"
+            "but it showed first cd34. Do not log in before you know why; if you know why, say: kimchi-peers trust \
+             kvm-1.example.org:8001"
         ));
         detail.peer.certificate_state = CertificateState::Unknown;
         assert_eq!(certificate(&detail), "unknown: SHA-256 cd34 is not checked yet");

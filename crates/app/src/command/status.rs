@@ -273,7 +273,10 @@ Store
         let now = humantime::parse_rfc3339("2026-11-23T10:00:00Z").unwrap();
         assert_eq!(page(&sample(), Surface::default(), now), GOLDEN);
         let here = page(&StatusView { degraded: vec![], ..sample() }, Surface::default(), now);
-        assert!(here.starts_with("kvm-1: all is well here, but not with every peer\n  ! kvm-3 is claimed by two"), "{here}");
+        assert!(
+            here.starts_with("kvm-1: all is well here, but not with every peer\n  ! kvm-3 is claimed by two"),
+            "{here}"
+        );
         let well = StatusView { degraded: vec![], concerns: vec![], peers: BTreeMap::new(), ..sample() };
         let text = page(&well, Surface::default(), now);
         assert!(text.starts_with("kvm-1: all is well\n  id ") && text.contains("  none yet\n"), "{text}");

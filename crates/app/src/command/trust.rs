@@ -29,7 +29,13 @@ async fn give_name(client: &Client, given: &str, screen: &mut Screen) -> Result<
     };
     let peer = resolve_among(&peers, given, in_conflict)?;
     client.trust(&peer.id).await?;
-    let words = fingerprint(&peer.id).map(|words| format!("  {words}")).unwrap_or_default();
+    let words = match peer.origin {
+        Origin::Local => fingerprint(&peer.id).map(|words| format!("  {words}")).unwrap_or_default(),
+        Origin::Remote => {
+            let certificate = client.peer(&peer.id).await?.certificate_expected;
+            certificate.map(|certificate| format!("  SHA-256 {}", printable(&certificate))).unwrap_or_default()
+        }
+    };
     screen.data(&format!("trusted {}  {}{words}\n", printable(&peer.name), printable(&peer.id)))
 }
 
@@ -77,6 +83,7 @@ mod tests {
     use crate::client::tests::{Api, peer, remote};
     use crate::failure::FAILED;
     use crate::output::Surface;
+    use crate::view::PeerDetail;
 
     fn namesakes() -> Vec<PeerView> {
         let (mut old, mut new) = (peer("kvm-1", "10.0.0.1"), peer("kvm-1", "10.0.0.2"));
@@ -104,6 +111,31 @@ mod tests {
         assert_eq!(data.text(), "trusted kvm-1  NEW\nforgot kvm-1  OLD\n");
         let heir = "the host at 10.0.0.2 claims the name kvm-1 now, with the key NEW: compare it with kimchi-peers key show there\n";
         assert_eq!(words.text(), heir);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_certificate_that_is_taken_is_told() {
+        let mut lab = remote("lab.example.org");
+        lab.certificate_state = CertificateState::Changed;
+        let list = serde_json::to_string(&[&lab]).unwrap();
+        let detail = PeerDetail {
+            peer: lab,
+            conflict: None,
+            failure: None,
+            evidence: Vec::new(),
+            certificate: Some("ab12".to_owned()),
+            certificate_expected: Some("ab12".to_owned()),
+            history: Vec::new(),
+        };
+        let api = Api::start(vec![
+            ("GET /v1/peers", 200, list),
+            ("POST /v1/peers/lab.example.org%3A8001/trust", 204, String::new()),
+            ("GET /v1/peers/lab.example.org%3A8001", 200, serde_json::to_string(&detail).unwrap()),
+        ])
+        .await;
+        let (mut screen, data, _) = Screen::in_memory(Surface::default());
+        give_name(&api.client(), "lab.example.org", &mut screen).await.unwrap();
+        assert_eq!(data.text(), "trusted lab.example.org  lab.example.org:8001  SHA-256 ab12\n");
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use kimchi_peers::{GroupId, Mode, PeerKey, Reason, State, Trust};
 use thiserror::Error;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, present};
 use crate::keys::{KeyFile, KeyFileError};
 use crate::machine::{Fit, MADE_ELSEWHERE, Machine};
-use crate::view::{KeyView, KeysView, TrustView};
+use crate::view::{CertificateState, KeyView, KeysView, TrustView};
 
 /// How long after its last sign a copy of this host is told of. The engine reports one at most once a minute.
 const CLONE_TOLD_FOR: Duration = Duration::from_secs(180);
@@ -55,6 +55,11 @@ pub(crate) enum TrustError {
     Unsigned(String),
     #[error("{0} was added by hand and has shown no other certificate than its first: there is nothing to trust")]
     Remote(String),
+    #[error(
+        "{0} has its name; its console shows another certificate than it announces, which only {0} itself can settle: there say \
+         systemctl reload kimchi-peers, then here kimchi-peers check {0}"
+    )]
+    Certificate(String),
     #[error("{0} is a copy of another host: run `kimchi-peers reset-identity` on it")]
     Copy(String),
     #[error("the daemon is ending")]
@@ -107,11 +112,16 @@ pub(crate) fn fit_of(directory: &Path) -> Fit {
 impl Daemon {
     /// Gives a name to the peer that bears it now, whichever key the name had before; of a remote peer, takes its certificate.
     pub(crate) async fn trust(&self, id: &str) -> Result<(), TrustError> {
-        let known =
-            self.registry().local(id).map(|row| (row.peer.key.clone(), row.peer.trust, row.peer.name.to_string()));
-        let Some((key, trust, name)) = known else {
+        let known = self.registry().local(id).map(|row| {
+            let another = present::certificates(row).state == CertificateState::Changed;
+            (row.peer.key.clone(), row.peer.trust, row.peer.name.to_string(), another && !row.peer.is_disputed())
+        });
+        let Some((key, trust, name, is_about_certificate)) = known else {
             return self.trust_remote(id);
         };
+        if is_about_certificate {
+            return Err(TrustError::Certificate(name));
+        }
         match key {
             PeerKey::Clone(..) => return Err(TrustError::Copy(name)),
             PeerKey::Base(..) => return Err(TrustError::Unsigned(name)),
@@ -134,7 +144,8 @@ impl Daemon {
         }
         let keep = self.registry().trust_certificate(id).ok_or_else(|| TrustError::Remote(id.to_owned()))?;
         self.keep(keep);
-        tracing::info!(id, "the certificate that it shows now is trusted");
+        let certificate = self.registry().remote(id).and_then(|row| row.stored.certificate.clone()).unwrap_or_default();
+        tracing::info!(peer = id, sha256 = %certificate, "the certificate that it shows now is trusted");
         Ok(())
     }
 
@@ -209,7 +220,7 @@ impl Daemon {
             view.peers.insert(word.to_owned(), 0);
         }
         for row in registry.locals() {
-            *view.peers.entry(super::present::trust(&row.peer).as_str().to_owned()).or_insert(0) += 1;
+            *view.peers.entry(present::trust(&row.peer).as_str().to_owned()).or_insert(0) += 1;
         }
         for mode in Mode::ALL.into_iter().filter(|mode| *mode != Mode::Mark) {
             let stays = |peer: &kimchi_peers::Peer| mode.admits(peer.trust) || peer.state != State::Up;

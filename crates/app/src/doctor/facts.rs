@@ -176,6 +176,8 @@ pub(crate) struct PeerFact {
     /// The absence that it announced.
     pub(crate) planned: Option<PlannedFact>,
     pub(crate) version: Option<String>,
+    /// The certificate that its console showed, where that is another one than it announces.
+    pub(crate) certificate: Option<CertificateFact>,
     /// Whether it speaks the extension.
     pub(crate) extended: bool,
 }
@@ -212,6 +214,15 @@ pub(crate) struct RemoteFact {
     /// Why the newest check failed, as a word and as a sentence.
     pub(crate) failure: Option<(String, String)>,
     pub(crate) rtt_ms: Option<f64>,
+    /// The certificate that its console shows, where that is another one than at first.
+    pub(crate) certificate: Option<CertificateFact>,
+}
+
+/// A certificate in the place of another one, both as SHA-256 in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CertificateFact {
+    pub(crate) shown: String,
+    pub(crate) expected: String,
 }
 
 /// What came in and went out.

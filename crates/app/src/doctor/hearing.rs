@@ -2,8 +2,8 @@
 //! whose group is silent blames a switch that prunes.
 
 use super::facts::{Facts, LinkFact};
-use super::report::{Finding, count_of};
 use super::mode;
+use super::report::{Finding, count_of};
 use super::running::span;
 
 /// A neighbour is heard every second: after this long nobody is.

@@ -9,6 +9,7 @@
 //! Only `gather` looks at anything. The other files are one check each, or a few that belong together: they judge the facts
 //! alone, in an order in which what comes first explains what comes after.
 
+mod certificate;
 mod clock;
 mod console;
 mod facts;
@@ -35,7 +36,7 @@ pub(crate) use report::{Finding, Report, Verdict};
 use report::worst;
 
 /// The checks in their order.
-const CHECKS: [fn(&Facts) -> Vec<Finding>; 19] = [
+const CHECKS: [fn(&Facts) -> Vec<Finding>; 20] = [
     running::check,
     interfaces::check,
     port::check,
@@ -55,6 +56,7 @@ const CHECKS: [fn(&Facts) -> Vec<Finding>; 19] = [
     state::check,
     console::check,
     remote::check,
+    certificate::check,
 ];
 
 /// Judges the facts.

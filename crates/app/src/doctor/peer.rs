@@ -4,7 +4,7 @@ use super::facts::{DaemonFacts, Facts, PeerFact, PlannedFact, Subject};
 use super::one_way::{hears_us_not, is_unheard};
 use super::report::Finding;
 use super::running::span;
-use super::{identity, mode, remote};
+use super::{certificate, identity, mode, remote};
 use crate::view::PeerState;
 
 pub(super) fn check(facts: &Facts, subject: &Subject) -> Vec<Finding> {
@@ -20,7 +20,7 @@ pub(super) fn check(facts: &Facts, subject: &Subject) -> Vec<Finding> {
         return of_row(facts, daemon, peer);
     }
     if let Some(row) = subject.remote.as_ref().and_then(|id| daemon.remotes.iter().find(|row| row.id == *id)) {
-        return vec![remote::one(row)];
+        return [remote::one(row)].into_iter().chain(certificate::of_remote(row)).collect();
     }
     // What this host refuses itself explains more than a cable.
     mode::kept_out(daemon).into_iter().chain([never_seen(facts, subject)]).map(|finding| finding.about(given)).collect()
@@ -30,7 +30,7 @@ pub(super) fn check(facts: &Facts, subject: &Subject) -> Vec<Finding> {
 fn never_seen(facts: &Facts, subject: &Subject) -> Finding {
     let given = &subject.given;
     let answered = subject.address.and_then(|address| facts.host.neighbours.get(&address));
-    let finding = match (subject.address, &subject.on_link) {
+    match (subject.address, &subject.on_link) {
         (None, _) => Finding::problem(
             "peer",
             "no host of this name was ever heard here: it has another name, its daemon does not run, or it is not on the links of this host",
@@ -50,8 +50,7 @@ fn never_seen(facts: &Facts, subject: &Subject) -> Finding {
             Finding::problem("peer", format!("it would be on the link of {link}, and was never heard there{kernel}"))
                 .mend(format!("on {given}: kimchi-peers doctor"))
         }
-    };
-    finding
+    }
 }
 
 fn of_row(facts: &Facts, daemon: &DaemonFacts, peer: &PeerFact) -> Vec<Finding> {
@@ -67,6 +66,7 @@ fn of_row(facts: &Facts, daemon: &DaemonFacts, peer: &PeerFact) -> Vec<Finding> 
     }
     let at_odds = identity::names(facts).into_iter().chain(identity::check(facts));
     findings.extend(at_odds.filter(|finding| finding.subject.as_ref() == Some(&peer.name)));
+    findings.extend(certificate::of_local(peer));
     findings.into_iter().map(|finding| finding.about(&peer.name)).collect()
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::facts::{
-    ConflictKind, ConsoleFact, DaemonFacts, Firewall, Holder, HostFacts, InterfaceFact, LinkFact, PeerFact,
-    PlannedFact, RemoteFact, StateFacts, Subject,
+    CertificateFact, ConflictKind, ConsoleFact, DaemonFacts, Firewall, Holder, HostFacts, InterfaceFact, LinkFact,
+    PeerFact, PlannedFact, RemoteFact, StateFacts, Subject,
 };
 use super::*;
 use crate::view::{PeerState, Reach, matrix_of};
@@ -38,6 +38,7 @@ fn peer(number: u8) -> PeerFact {
         conflict: None,
         planned: None,
         version: Some("0.1.0".to_owned()),
+        certificate: None,
         extended: true,
     }
 }
@@ -136,6 +137,7 @@ fn where_all_is_well_nothing_is_found_and_everything_was_looked_at() {
         "trust",
         "state",
         "console",
+        "certificate",
     ];
     assert_eq!(checks, BTreeSet::from(expected));
 }
@@ -245,7 +247,8 @@ fn names_and_identities_are_told_apart() {
     assert!(same_name.mend[0].starts_with("on 10.0.0.2: hostnamectl hostname NEW-NAME"), "{same_name:?}");
     // Nobody is told to give a name away before he has compared the keys.
     let other_key = only(&at_odds(ConflictKind::Key), "names", Verdict::Problem);
-    let asks = ["at the console of kvm-2: kimchi-peers key show", "only if it shows this key: kimchi-peers trust kvm-2"];
+    let asks =
+        ["at the console of kvm-2: kimchi-peers key show", "only if it shows this key: kimchi-peers trust kvm-2"];
     assert_eq!(other_key.mend, asks);
     only(&at_odds(ConflictKind::Identity), "identity", Verdict::Problem);
     let copied = only(
@@ -269,6 +272,7 @@ fn remote_peers_are_told_one_by_one_with_the_step_that_failed() {
         state: PeerState::Down,
         failure: Some((cause.to_owned(), "why".to_owned())),
         rtt_ms: None,
+        certificate: None,
     };
     for (cause, step, command) in [
         ("unresolvable", "resolve: why", "getent hosts kvm9.example.org"),
@@ -287,6 +291,30 @@ fn remote_peers_are_told_one_by_one_with_the_step_that_failed() {
 }
 
 #[test]
+fn another_certificate_is_a_problem_and_the_way_to_settle_it_is_told_in_full() {
+    let another = || Some(CertificateFact { shown: "ab12".to_owned(), expected: "cd34".to_owned() });
+    let local = well().with_daemon(|daemon| daemon.peers[0].certificate = another());
+    let found = only(&local, "certificate", Verdict::Problem);
+    assert_eq!(found.subject.as_deref(), Some("kvm-2"));
+    assert!(found.evidence.contains("SHA-256 ab12, and the host announces cd34"), "{found:?}");
+    assert_eq!(found.mend[1], "then look again: kimchi-peers check kvm-2");
+    assert_eq!(examine(&local.about(subject_of("id-2"))).findings.last(), Some(&found));
+    let remote = RemoteFact {
+        id: "kvm9.example.org:8001".to_owned(),
+        name: "nine".to_owned(),
+        state: PeerState::Up,
+        failure: None,
+        rtt_ms: Some(1.0),
+        certificate: another(),
+    };
+    let remote = well().with_daemon(|daemon| daemon.remotes = vec![remote]);
+    let found = only(&remote, "certificate", Verdict::Problem);
+    assert_eq!(found.mend, ["only if you know why: kimchi-peers trust kvm9.example.org:8001"]);
+    let asked = Subject { remote: Some("kvm9.example.org:8001".to_owned()), ..Subject::default() };
+    assert_eq!(examine(&remote.about(asked)).findings.last(), Some(&found));
+}
+
+#[test]
 fn without_a_daemon_the_host_is_judged_all_the_same() {
     let report = examine(&Facts { daemon: None, ..well() });
     assert_eq!(wrong(&report), [("daemon", Verdict::Problem)]);
@@ -302,15 +330,15 @@ fn without_a_daemon_the_host_is_judged_all_the_same() {
 #[test]
 fn whom_this_host_does_not_list_is_told_before_cable_and_firewall() {
     let refusing = |mode: &str| {
-        well()
-            .with_link(|link| (link.listed, link.lost_lately, link.heard) = (0, 2, Some(90_000)))
-            .with_daemon(|daemon| {
+        well().with_link(|link| (link.listed, link.lost_lately, link.heard) = (0, 2, Some(90_000))).with_daemon(
+            |daemon| {
                 (daemon.mode, daemon.group_keys) = (mode.to_owned(), 1);
                 daemon.traffic.dropped = [("not_admitted".to_owned(), 7)].into();
                 daemon.matrix = Some(matrix_of(&["-"]));
                 daemon.peers.truncate(1);
                 (daemon.peers[0].state, daemon.peers[0].reason) = (PeerState::Unknown, None);
-            })
+            },
+        )
     };
     let group = examine(&refusing("require-group"));
     assert_eq!(wrong(&group), [("hearing", Verdict::Warning), ("trust", Verdict::Warning)], "{group:#?}");

@@ -82,6 +82,20 @@ fn causes(detail: &Value) -> Vec<&str> {
     detail["history"].as_array().into_iter().flatten().filter_map(|entry| entry["cause"].as_str()).collect()
 }
 
+fn a_changed_certificate_is_told_and_leads_nobody(daemon: &Daemon<'_>, name: &str, address: &str) {
+    // Trusting the host does not settle it.
+    assert!(daemon.urls().iter().all(|url| !url.contains(address)), "{:?}", daemon.urls());
+    assert!(daemon.say(&["status"]).contains(&format!("the console of {name} shows another certificate")));
+    for question in [&["doctor"][..], &["doctor", name]] {
+        let found = daemon.cli(question);
+        let said = String::from_utf8_lossy(&found.stdout).into_owned();
+        assert!(found.status.code() == Some(1) && said.contains(&format!("PROBLEM  certificate {name}")), "{said}");
+    }
+    let output = daemon.cli(&["trust", name]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && said.contains(&format!("only {name} itself can settle")), "{said}");
+}
+
 #[test]
 fn a_console_is_held_to_the_certificate_that_its_host_announces() {
     if Command::new("openssl").arg("version").output().is_err() {
@@ -125,6 +139,7 @@ fn a_console_is_held_to_the_certificate_that_its_host_announces() {
         let shown = detail(first, name);
         assert_eq!(shown["certificate"], thief.certificate.as_str());
         assert!(first.say(&["show", name]).contains("Do not log in before you know why"));
+        a_changed_certificate_is_told_and_leads_nobody(first, name, &lan.address(2));
         // The host itself says that this is its certificate now.
         second.signal("HUP");
         wait_expected(first, name, Some(&thief.certificate));

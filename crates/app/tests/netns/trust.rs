@@ -231,7 +231,10 @@ fn a_changed_key_is_a_conflict_until_somebody_trusts_it() {
         let own = own.lines().find_map(|line| line.trim().strip_prefix("fingerprint")).expect("its fingerprint").trim();
         let told = watcher.cli(&["doctor", name]);
         let told = String::from_utf8_lossy(&told.stdout).into_owned();
-        assert!(told.contains(&format!("this one has the key {own}")) && told.contains("neither trust nor forget"), "{told}");
+        assert!(
+            told.contains(&format!("this one has the key {own}")) && told.contains("neither trust nor forget"),
+            "{told}"
+        );
         assert!(watcher.say(&["show", name]).contains(own));
         // Status and log name it, the daemon itself is well, and the history begins with both once the row is there to stay.
         let concern = format!("{name} is claimed by two hosts: kimchi-peers doctor {name}");
@@ -242,7 +245,8 @@ fn a_changed_key_is_a_conflict_until_somebody_trusts_it() {
         assert_eq!((lines("it has the name of a host that had another key"), lines("in conflict no more")), (1, 0));
         let row = watcher.rows(name).into_iter().find(|row| row.id == id).expect("its row");
         let row: Value = serde_json::from_str(&watcher.fetch(&format!("/v1/peers/{}", row.id))).expect("JSON");
-        let told: Vec<&Value> = row["history"].as_array().expect("a list").iter().map(|entry| &entry["event"]).collect();
+        let told: Vec<&Value> =
+            row["history"].as_array().expect("a list").iter().map(|entry| &entry["event"]).collect();
         assert_eq!(told, ["conflict", "up"], "{row}");
         assert_eq!(row["history"][1]["time"], row["state_since"], "when it came, not when it was believed");
         assert!(watcher.say(&["trust", name]).contains(&id));

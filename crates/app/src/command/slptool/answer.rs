@@ -12,7 +12,7 @@ use crate::private_file;
 use crate::service::registered::file_in;
 use crate::service::spool::{Spool, Wish};
 use crate::service::{ServiceType, ServiceUrl, is_host};
-use crate::view::{Origin, PeerView, ServiceView, Trust};
+use crate::view::{Origin, PeerView, ServiceView};
 
 /// The lifetime of every line: the longest that SLP knows, as of what is registered without one.
 const LIFETIME: u16 = 65535;
@@ -50,7 +50,8 @@ pub(super) async fn lines(kind: ServiceType, found: &Found) -> Answer {
         lines.add_own(kind, &service.url);
     }
     let mut peers = sorted(found.peers.clone());
-    peers.retain(|peer| is_there(peer) && peer.trust != Trust::Conflict);
+    // Wok makes links of the lines.
+    peers.retain(|peer| is_there(peer) && peer.safe_url().is_some());
     let named = named_rightly(&peers).await;
     for (index, peer) in peers.iter().enumerate() {
         let host = if named.contains(&index) { name_of(peer) } else { address_of(peer) };
@@ -165,7 +166,7 @@ pub(super) fn version() -> Vec<String> {
 mod tests {
     use super::*;
     use crate::client::tests::{peer, remote};
-    use crate::view::PeerState;
+    use crate::view::{CertificateState, PeerState, Trust};
 
     fn service(url: &str, listed: bool) -> ServiceView {
         ServiceView { url: url.to_owned(), listed, answers: None, registered: String::new() }
@@ -190,10 +191,12 @@ mod tests {
         down.state = PeerState::Down;
         let mut conflict = peer("kvm-8", "10.0.0.8");
         conflict.trust = Trust::Conflict;
+        let mut another = peer("kvm-7", "10.0.0.7");
+        another.certificate_state = CertificateState::Changed;
         let mut six = peer("kvm-6", "2001:db8::6");
         six.https_port = 443;
-        let peers =
-            [peer("kvm-2", "10.0.0.2"), peer("kvm-3", "10.0.0.3"), peer("kvm-4", "10.0.0.2"), down, conflict, six];
+        let there = [peer("kvm-2", "10.0.0.2"), peer("kvm-3", "10.0.0.3"), peer("kvm-4", "10.0.0.2")];
+        let peers = [&there[..], &[down, conflict, another, six]].concat();
         assert_eq!(
             found(&services, &peers).await,
             [

@@ -10,12 +10,14 @@ use super::{console, host};
 use crate::api::error::ApiError;
 use crate::api::matrix::who_hears_whom;
 use crate::client::{ClientError, resolve, resolve_beginning};
+use crate::daemon::present::Certificates;
+use crate::daemon::rows::RemoteRow;
 use crate::daemon::{Daemon, present};
 use crate::doctor::Facts;
 use crate::doctor::facts::{
-    ConflictKind, DaemonFacts, LinkFact, PeerFact, PlannedFact, RemoteFact, Subject, TrafficFacts,
+    CertificateFact, ConflictKind, DaemonFacts, LinkFact, PeerFact, PlannedFact, RemoteFact, Subject, TrafficFacts,
 };
-use crate::view::{Origin, PeerView, PlannedView, from_unix_milliseconds};
+use crate::view::{CertificateState, Origin, PeerView, PlannedView, from_unix_milliseconds};
 
 /// Who fell silent before that is no sign of what is wrong now.
 const LATELY: Duration = Duration::from_secs(24 * 3600);
@@ -63,6 +65,7 @@ async fn of_engine(daemon: &Daemon, status: &Status) -> Result<DaemonFacts, ApiE
         version: row.peer.facts.version.as_ref().map(ToString::to_string),
         extended: !row.peer.key.is_base(),
         conflict: conflict_kind(&row.peer).zip(present::conflict(&row.peer, called)),
+        certificate: another(present::certificates(row)),
         planned: row.planned.as_deref().map(|planned| planned_fact(present::planned(planned), planned.until)),
         ..peer_fact(present::local(row), row.last_seen, row.state_since)
     };
@@ -76,7 +79,7 @@ async fn of_engine(daemon: &Daemon, status: &Status) -> Result<DaemonFacts, ApiE
         links: status.links.iter().map(|link| link_fact(link, status, &rows)).collect(),
         port_error: status.port_error.clone(),
         peers: registry.locals().map(peer).collect(),
-        remotes: registry.remotes().map(|row| remote_fact(&present::remote(row), row.failure.clone())).collect(),
+        remotes: registry.remotes().map(remote_fact).collect(),
         matrix: Some(matrix),
         traffic: traffic(status),
         copy: daemon.seen_clone().as_ref().and_then(crate::daemon::trust::SeenClone::told).map(str::to_owned),
@@ -159,6 +162,7 @@ fn peer_fact(view: PeerView, last_seen: Option<i64>, state_since: i64) -> PeerFa
         conflict: None,
         planned: None,
         version: None,
+        certificate: None,
         extended: true,
     }
 }
@@ -172,13 +176,22 @@ fn conflict_kind(peer: &Peer) -> Option<ConflictKind> {
     })
 }
 
-fn remote_fact(view: &PeerView, failure: Option<String>) -> RemoteFact {
+/// The certificates, where the one that was shown is not the one that should have been.
+fn another(certificates: Certificates) -> Option<CertificateFact> {
+    let Certificates { shown, expected, state } = certificates;
+    let (shown, expected) = shown.zip(expected).filter(|_| state == CertificateState::Changed)?;
+    Some(CertificateFact { shown, expected })
+}
+
+fn remote_fact(row: &RemoteRow) -> RemoteFact {
+    let view = present::remote(row);
     RemoteFact {
-        id: view.id.clone(),
-        name: view.name.clone(),
+        id: view.id,
+        name: view.name,
         state: view.state,
-        failure: view.reason.clone().zip(failure),
+        failure: view.reason.zip(row.failure.clone()),
         rtt_ms: view.rtt_ms,
+        certificate: another(present::remote_certificates(row)),
     }
 }
 
