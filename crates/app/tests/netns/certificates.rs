@@ -83,7 +83,7 @@ fn causes(detail: &Value) -> Vec<&str> {
 }
 
 fn a_changed_certificate_is_told_and_leads_nobody(daemon: &Daemon<'_>, name: &str, address: &str) {
-    // Trusting the host does not settle it.
+    // Nobody is led there, it is told where people look, and trusting the host does not settle it.
     assert!(daemon.urls().iter().all(|url| !url.contains(address)), "{:?}", daemon.urls());
     assert!(daemon.say(&["status"]).contains(&format!("the console of {name} shows another certificate")));
     for question in [&["doctor"][..], &["doctor", name]] {
