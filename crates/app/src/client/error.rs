@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use hyper::StatusCode;
@@ -174,6 +175,7 @@ impl ClientError {
         match self {
             Self::Unreachable(_) => Some("start it with: systemctl start kimchi-peers, or kimchi-peers run".to_owned()),
             Self::NoSuchPeer(_) => Some("see all of them with: kimchi-peers list --all".to_owned()),
+            Self::Ambiguous { given, .. } if given.parse::<IpAddr>().is_ok() => Some("give its id".to_owned()),
             Self::Ambiguous { .. } => Some("give its address or id".to_owned()),
             Self::NotWhole { .. } => Some("give the whole name, address or id".to_owned()),
             Self::ThisHost(_) => Some("see it with: kimchi-peers status".to_owned()),

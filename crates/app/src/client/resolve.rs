@@ -71,19 +71,35 @@ pub(crate) fn resolve_among<'a>(
     }
 }
 
-/// Whom the text means in full. An id goes before a name, and so on.
+/// Whom the text means in full. An id goes before a name, and so on. An address means the host that has it: names are chosen by
+/// others, and one that reads as an address must not stand for another host.
 fn exact<'a>(peers: &'a [PeerView], given: &str) -> Result<Vec<&'a PeerView>, ClientError> {
     let wanted = Wanted::new(given.trim());
     if wanted.text.is_empty() {
         return Err(ClientError::NoSuchPeer("the name is empty".to_owned()));
     }
-    let tests = [Wanted::is_id, Wanted::is_name, Wanted::is_address, Wanted::is_console];
+    if wanted.address.is_some() {
+        return at_address(peers, &wanted);
+    }
+    let tests = [Wanted::is_id, Wanted::is_name, Wanted::is_console];
     let fitting = tests.map(|test| peers.iter().filter(|peer| test(&wanted, peer)).collect::<Vec<_>>());
     Ok(fitting.into_iter().find(|fitting| !fitting.is_empty()).unwrap_or_default())
 }
 
+/// The rows with an address. Where others have it as their name, nobody can tell who is meant, be they there or not.
+fn at_address<'a>(peers: &'a [PeerView], wanted: &Wanted<'_>) -> Result<Vec<&'a PeerView>, ClientError> {
+    let at: Vec<&PeerView> = peers.iter().filter(|peer| wanted.is_address(peer)).collect();
+    let called = peers.iter().filter(|peer| wanted.is_name(peer) && !wanted.is_address(peer));
+    let both: Vec<&PeerView> = at.iter().copied().chain(called).collect();
+    if at.is_empty() || both.len() == at.len() { Ok(at) } else { Err(ambiguous(wanted.text, &both)) }
+}
+
 fn beginning<'a>(peers: &'a [PeerView], given: &str) -> Vec<&'a PeerView> {
     let wanted = Wanted::new(given.trim());
+    // A whole address is no beginning: 10.0.0.1 is not 10.0.0.10.
+    if wanted.address.is_some() && !wanted.text.ends_with(':') {
+        return Vec::new();
+    }
     peers.iter().filter(|peer| wanted.is_beginning(peer)).collect()
 }
 
@@ -198,6 +214,39 @@ mod tests {
         assert_eq!(found("https://LAB.example.org:8001/"), "192.0.2.7");
         assert_eq!(found("lab.example.org:8001"), "192.0.2.7");
         assert_eq!(found("lab.example.org:8002"), "none");
+    }
+
+    #[test]
+    fn an_address_never_means_a_host_that_has_it_as_its_name() {
+        let lurer = |state: PeerState| PeerView { state, ..peer("192.0.2.2", "10.0.0.66") };
+        let with = |state: PeerState| [peers(), vec![lurer(state)]].concat();
+        // Nobody has the address: the name does not get what was meant for it.
+        let alone = with(PeerState::Up);
+        assert!(resolve(&alone, "192.0.2.2").unwrap().is_none());
+        assert!(matches!(resolve_either(&alone, "192.0.2.2"), Err(ClientError::NoSuchPeer(_))));
+        assert!(matches!(resolve_whole(&alone, "192.0.2.2"), Err(ClientError::NoSuchPeer(_))));
+        assert_eq!(resolve_whole(&alone, "192.0.2.2@10.0.0.66").unwrap().name, "192.0.2.2");
+        assert_eq!(resolve_whole(&alone, "10.0.0.66").unwrap().name, "192.0.2.2");
+        // Somebody has it: both are named, whoever of the two is down.
+        for (owner, lurer) in [(PeerState::Up, PeerState::Up), (PeerState::Down, PeerState::Up)] {
+            let mut both = with(lurer);
+            both.push(PeerView { state: owner, ..peer("kvm-2", "192.0.2.2") });
+            for found in [
+                resolve(&both, "192.0.2.2").map(|found| found.map(|found| found.peer)),
+                resolve_whole(&both, "192.0.2.2").map(Some),
+                resolve_among(&both, "192.0.2.2", |peer| peer.name == "192.0.2.2").map(Some),
+            ] {
+                let error = found.unwrap_err();
+                assert!(
+                    matches!(&error, ClientError::Ambiguous { candidates, .. } if candidates.len() == 2),
+                    "{error}"
+                );
+                let hint = crate::failure::Failure::from(error).hint;
+                assert_eq!(hint.as_deref(), Some("give its id"));
+            }
+        }
+        assert_eq!(found("10.0.0.100"), "none");
+        assert!(matches!(resolve_either(&peers(), "10.0.0"), Err(ClientError::Ambiguous { .. })));
     }
 
     #[test]
