@@ -38,8 +38,7 @@ pub(crate) fn run(data: &[u8]) {
         let lines = match output {
             Output::Table | Output::Wide | Output::Csv => rows.len() + 1,
             Output::Urls => rows.iter().filter(|row| row.safe_url().is_some()).count(),
-            Output::Names => rows.iter().filter(|row| !row.name.is_empty()).count(),
-            Output::SshConfig | Output::Hosts | Output::Libvirt => {
+            Output::SshConfig | Output::Names | Output::Hosts | Output::Libvirt => {
                 assert!(text.chars().all(is_plain), "{output:?}: {text:?}");
                 text.lines().count().min(3 * rows.len())
             }

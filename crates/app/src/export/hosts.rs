@@ -1,4 +1,4 @@
-//! Lines of hosts(5).
+//! Lines of hosts(5), and names alone.
 
 use crate::export::Destination;
 
@@ -6,4 +6,9 @@ use crate::export::Destination;
 pub(crate) fn lines(destinations: &[Destination]) -> String {
     let line = |each: &Destination| Some(format!("{} {}\n", each.address?, each.name.as_ref()?));
     destinations.iter().filter_map(line).collect()
+}
+
+/// One name for each whose name is known.
+pub(crate) fn names(destinations: &[Destination]) -> String {
+    destinations.iter().filter_map(|each| Some(format!("{}\n", each.name.as_ref()?))).collect()
 }

@@ -20,13 +20,14 @@ fn sample() -> Vec<PeerView> {
 }
 
 /// The text of every format.
-fn all(peers: &[PeerView]) -> [(&'static str, String); 6] {
+fn all(peers: &[PeerView]) -> [(&'static str, String); 7] {
     let destinations = destinations(peers);
     [
         ("ansible", ansible::inventory(&destinations).to_string()),
         ("prometheus", serde_json::to_string(&prometheus::groups(&destinations, None)).unwrap()),
         ("ssh-config", ssh_config::blocks(&destinations)),
         ("hosts", hosts::lines(&destinations)),
+        ("names", hosts::names(&destinations)),
         ("libvirt", libvirt::uris(&destinations)),
         ("cockpit", cockpit::machines(&destinations)),
     ]

@@ -59,7 +59,7 @@ pub(crate) fn peers(peers: &[PeerView], output: Output, surface: Surface, now: S
         Output::Wide => wide(peers).render(None, surface.colour),
         Output::Csv => comma_separated(peers, surface.is_terminal),
         Output::Urls => one_a_line(peers, |peer| peer.safe_url().unwrap_or_default()),
-        Output::Names => one_a_line(peers, |peer| peer.name.as_str()),
+        Output::Names => hosts::names(&destinations(peers)),
         Output::Ansible => return json::pretty(&ansible::inventory(&destinations(peers)), surface.is_terminal),
         Output::Prometheus => {
             return json::pretty(&prometheus::groups(&destinations(peers), None), surface.is_terminal);
