@@ -22,12 +22,7 @@ pub(crate) async fn forget(arguments: &RemoveArguments, connection: &Connection)
 
 async fn give_name(client: &Client, given: &str, screen: &mut Screen) -> Result<(), Stop> {
     let peers = client.peers().await?;
-    // The one that has the name already needs no trust.
-    let in_conflict = |peer: &PeerView| match peer.origin {
-        Origin::Local => peer.trust == Trust::Conflict && !peer.id.contains('@'),
-        Origin::Remote => peer.certificate_state == CertificateState::Changed,
-    };
-    let peer = resolve_among(&peers, given, in_conflict)?;
+    let peer = in_conflict(&peers, given)?;
     client.trust(&peer.id).await?;
     let words = match peer.origin {
         Origin::Local => fingerprint(&peer.id).map(|words| format!("  {words}")).unwrap_or_default(),
@@ -37,6 +32,17 @@ async fn give_name(client: &Client, given: &str, screen: &mut Screen) -> Result<
         }
     };
     screen.data(&format!("trusted {}  {}{words}\n", printable(&peer.name), printable(&peer.id)))
+}
+
+/// The peer that is meant: of several the one in conflict, since the one that has the name already needs no trust.
+fn in_conflict<'a>(peers: &'a [PeerView], given: &str) -> Result<&'a PeerView, ClientError> {
+    let is_at_odds = |peer: &PeerView| match peer.origin {
+        Origin::Local => peer.trust == Trust::Conflict,
+        Origin::Remote => peer.certificate_state == CertificateState::Changed,
+    };
+    // One that signs nothing cannot be trusted; it is meant where no other is.
+    resolve_among(peers, given, |peer| is_at_odds(peer) && !peer.id.contains('@'))
+        .or_else(|_| resolve_among(peers, given, is_at_odds))
 }
 
 async fn drop_row(client: &Client, given: &str, screen: &mut Screen) -> Result<(), Stop> {
@@ -111,6 +117,18 @@ mod tests {
         assert_eq!(data.text(), "trusted kvm-1  NEW\nforgot kvm-1  OLD\n");
         let heir = "the host at 10.0.0.2 claims the name kvm-1 now, with the key NEW: compare it with kimchi-peers key show there\n";
         assert_eq!(words.text(), heir);
+    }
+
+    #[test]
+    fn one_that_signs_nothing_is_meant_where_no_other_is_in_conflict() {
+        let mut rows = namesakes();
+        rows[0].state = PeerState::Up;
+        rows.push(PeerView { trust: Trust::Conflict, ..peer("kvm-1", "10.0.0.9") });
+        assert_eq!(in_conflict(&rows, "kvm-1").unwrap().id, "NEW");
+        rows[1].trust = Trust::Pinned;
+        assert_eq!(in_conflict(&rows, "kvm-1").unwrap().id, "kvm-1@10.0.0.9");
+        rows[3].trust = Trust::Unsigned;
+        assert!(matches!(in_conflict(&rows, "kvm-1"), Err(ClientError::Ambiguous { .. })));
     }
 
     #[tokio::test(flavor = "current_thread")]
