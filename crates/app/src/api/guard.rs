@@ -19,6 +19,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
 
 use crate::api::BODY_MAX;
 use crate::api::browser::{HEADERS, OwnHosts, judge_content_type, judge_host, judge_site};
@@ -32,6 +33,8 @@ pub(crate) struct Way {
     /// The listener, in the form that a client's `--api` takes.
     pub(crate) listener: Arc<str>,
     pub(crate) door: Door,
+    /// Who asks, for the log: an address, or the user at a socket.
+    pub(crate) from: Arc<str>,
 }
 
 /// The kind of a listener, and what the connection alone says of the asker.
@@ -87,7 +90,12 @@ pub(crate) async fn check(State(daemon): State<Arc<Daemon>>, request: Request, n
         Err(error) => Err(error),
     };
     let mut response = match verdict {
-        Ok(request) => next.run(request).await,
+        Ok(request) => {
+            // Whatever is told of a change says who asked for it.
+            let from = request.extensions().get::<Way>().map_or("", |way| &way.from);
+            let span = tracing::info_span!("request", from = %from);
+            next.run(request).instrument(span).await
+        }
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
@@ -139,7 +147,8 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<Rights, ApiError> {
     judge_host(request, OwnHosts { allowed: &settings.allowed_hosts, name, address })?;
     judge_site(&request.headers, is_reading(&request.method))?;
     let is_free = door == Door::Loopback && wish != Wish::Change;
-    if is_free || judge_token(&request.headers, |offered| daemon.token.matches(offered)) {
+    let offered = token(&request.headers);
+    if is_free || offered.is_some_and(|offered| daemon.token.matches(offered)) {
         return Ok(Rights::Reader);
     }
     let listener = way.map_or("", |way| &way.listener);
@@ -152,7 +161,10 @@ fn judge(daemon: &Daemon, request: &Parts) -> Result<Rights, ApiError> {
     match (is_signed_in, wish) {
         (true, _) => Ok(Rights::Reader),
         (false, Wish::Open) => Ok(Rights::Anybody),
-        (false, Wish::Read | Wish::Search | Wish::Change) => Err(no_token(wish)),
+        (false, Wish::Read | Wish::Search | Wish::Change) => {
+            daemon.refusals.tell(offered.is_some(), way.map_or("", |way| &way.from), request);
+            Err(if offered.is_some() { wrong_token() } else { no_token(wish) })
+        }
     }
 }
 
@@ -170,12 +182,17 @@ fn wish(method: &Method, path: &str) -> Wish {
     }
 }
 
-fn judge_token(headers: &HeaderMap, matches: impl Fn(&str) -> bool) -> bool {
-    let offered = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// The token that a request carries.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let offered = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     // The scheme's name is case-insensitive (RFC 9110 section 11.1).
-    let token =
-        offered.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
-    token.is_some_and(|token| matches(token.trim()))
+    let (_, token) = offered.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(token.trim())
+}
+
+fn wrong_token() -> ApiError {
+    let reason = "the token is not this daemon's: it is in the file api-token of its state directory";
+    ApiError::new(StatusCode::UNAUTHORIZED, "KPAPI0401", reason)
 }
 
 fn no_token(wish: Wish) -> ApiError {
@@ -195,16 +212,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_needs_the_token() {
-        let judge = |value: &'static str| {
+    fn a_token_is_that_of_the_scheme_bearer() {
+        let offered = |value: &'static str| {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
-            judge_token(&headers, |text| text == "secret")
+            token(&headers).map(str::to_owned)
         };
-        assert!(judge("Bearer secret") && judge("bearer secret"));
-        for value in ["", "secret", "Basic secret", "Bearer", "Bearer x"] {
-            assert!(!judge(value), "{value}");
+        for value in ["Bearer secret", "bearer secret", "Bearer  secret "] {
+            assert_eq!(offered(value).as_deref(), Some("secret"), "{value}");
         }
-        assert!(!judge_token(&HeaderMap::new(), |_| true));
+        for value in ["", "secret", "Basic secret", "Bearer"] {
+            assert_eq!(offered(value), None, "{value}");
+        }
+        assert_eq!(token(&HeaderMap::new()), None);
     }
 
     #[test]

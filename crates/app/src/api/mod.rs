@@ -18,6 +18,7 @@ mod metrics;
 mod page;
 pub(crate) mod peers;
 mod places;
+mod refusals;
 mod script;
 mod server;
 mod services;
@@ -41,6 +42,7 @@ use crate::daemon::Daemon;
 
 pub(crate) use inherited::Inherited;
 pub(crate) use listener::{Listener, adopt, open};
+pub(crate) use refusals::Refusals;
 pub(crate) use server::serve;
 pub(crate) use tls::{Tls, hexadecimal};
 

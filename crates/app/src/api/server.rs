@@ -35,26 +35,27 @@ pub(crate) async fn serve(listeners: Vec<Listener>, router: Router) {
 
 async fn accept(listener: Listener, router: Router, places: Arc<Places>) {
     let name: Arc<str> = listener.address().into();
-    let way = |door| Way { listener: Arc::clone(&name), door };
+    let way = |door, from: String| Way { listener: Arc::clone(&name), door, from: from.into() };
     loop {
         let accepted = match &listener {
-            Listener::Loopback(listener) => listener.accept().await.map(|(stream, _)| {
+            Listener::Loopback(listener) => listener.accept().await.map(|(stream, from)| {
                 // Small answers, wanted at once.
                 let _ = stream.set_nodelay(true);
                 let place = places.enter(Guest::Loopback);
-                spawn(stream, None, way(Door::Loopback), router.clone(), place);
+                spawn(stream, None, way(Door::Loopback, from.to_string()), router.clone(), place);
             }),
-            Listener::Tls(listener, tls) => listener.accept().await.map(|(stream, _)| {
+            Listener::Tls(listener, tls) => listener.accept().await.map(|(stream, from)| {
                 let _ = stream.set_nodelay(true);
                 let door = Door::Tls { local: listener::local_address(&stream) };
                 let place = places.enter(Guest::Tls);
-                spawn(stream, Some(tls.acceptor()), way(door), router.clone(), place);
+                spawn(stream, Some(tls.acceptor()), way(door, from.to_string()), router.clone(), place);
             }),
             Listener::Unix(listener, file) => listener.accept().await.and_then(|(stream, _)| {
                 let credentials = stream.peer_cred()?;
                 let door = Door::Unix { may_change: listener::may_change(&file.path, &credentials) };
                 let place = places.enter(listener::guest(&credentials));
-                spawn(stream, None, way(door), router.clone(), place);
+                let from = format!("user {}", credentials.uid());
+                spawn(stream, None, way(door, from), router.clone(), place);
                 Ok(())
             }),
         };

@@ -106,6 +106,9 @@ pub(crate) async fn end(
 
 fn exchange(daemon: &Daemon, way: &Way, request: &CodeRequest) -> Result<SignedIn, ApiError> {
     let signed_in = daemon.sessions.sign_in(&request.code, &way.listener).map_err(|error| no_random_numbers(&error))?;
+    if signed_in.is_some() {
+        tracing::info!(listener = %way.listener, "a browser signed in");
+    }
     signed_in.ok_or_else(|| {
         let reason = "the code is not good (any more): it is good once and for a minute; get another link with: kimchi-peers open";
         ApiError::new(StatusCode::FORBIDDEN, "KPAPI0403", reason)

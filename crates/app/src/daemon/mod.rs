@@ -41,6 +41,7 @@ use kimchi_peers::{
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 
+use crate::api::Refusals;
 use crate::daemon::registry::{Keep, Registry};
 use crate::daemon::rows::RemoteRow;
 use crate::daemon::trust::SeenClone;
@@ -67,6 +68,8 @@ pub(crate) struct Daemon {
     pub(crate) console: console::Console,
     pub(crate) store: Store,
     pub(crate) token: token::Token,
+    /// What was told of requests without it.
+    pub(crate) refusals: Refusals,
     /// Browsers that are signed in.
     pub(crate) sessions: sessions::Sessions,
     pub(crate) started: SystemTime,
@@ -182,6 +185,7 @@ impl Daemon {
             console,
             store,
             token,
+            refusals: Refusals::default(),
             sessions: sessions::Sessions::default(),
             started: SystemTime::now(),
             started_at: kimchi_peers::now(),

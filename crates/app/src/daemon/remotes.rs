@@ -91,6 +91,7 @@ impl Daemon {
         let health = RemoteHealth::new(RemoteState::Unknown);
         let row = RemoteRow { stored, address: address.clone(), health, reached: None, failure: None, shown: None };
         let (view, keep) = self.registry().insert_remote(row);
+        tracing::info!(peer = %view.name, id = %view.id, "added by hand");
         self.keep(vec![keep]);
         // Room was looked for before; a peer too many would be kept and checked from the next start on.
         let _ = self.monitor.watch(address);
@@ -129,12 +130,14 @@ impl Daemon {
             }
             // The engine forgets it and says so; that event takes it out of registry and store.
             let _ = self.discovery.forget(key).await;
+            tracing::info!(peer = %name, id, "forgotten by hand, with the key that its name belonged to");
             return Ok(());
         }
         if self.registry().remote(id).is_none() || !self.store.remove_remote(id).await? {
             return Err(RemoveError::Unknown(id.to_owned()));
         }
         self.monitor.forget(id);
+        tracing::info!(id, "removed by hand");
         let keep = self.registry().remove_remote(id);
         self.keep(keep.into_iter().collect());
         Ok(())

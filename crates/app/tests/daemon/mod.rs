@@ -28,6 +28,7 @@ mod stream;
 mod support;
 mod tools;
 
+mod audit;
 mod commands;
 mod connections;
 mod crowd;
