@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -19,6 +19,9 @@ pub(crate) enum PrivateFileError {
     /// It cannot be read or written.
     #[error("cannot use {path}: {error}")]
     File { path: PathBuf, error: io::Error },
+    /// It is a directory or a device.
+    #[error("{path} is no regular file")]
+    NoFile { path: PathBuf },
     /// Others than the owner may read or change it.
     #[error("{path} is open to others (mode {mode:o}): make it private with: chmod 600 {path}")]
     TooOpen { path: PathBuf, mode: u32 },
@@ -35,7 +38,13 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, PrivateFile
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    let metadata = file.metadata().map_err(failed)?;
+    let kind = metadata.file_type();
+    // A pipe is as good as a file: a shell makes one of the output of another command.
+    if kind.is_dir() || kind.is_char_device() || kind.is_block_device() {
+        return Err(PrivateFileError::NoFile { path: path.to_owned() });
+    }
+    let mode = metadata.mode() & 0o777;
     if mode & FORBIDDEN_MODE != 0 {
         return Err(PrivateFileError::TooOpen { path: path.to_owned(), mode });
     }
@@ -43,6 +52,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, PrivateFile
     let mut text = Zeroizing::new(String::with_capacity(LENGTH_MAX as usize));
     file.take(LENGTH_MAX).read_to_string(&mut text).map_err(failed)?;
     Ok(Some(text))
+}
+
+/// The permission bits of a file that is too open; `None` where it is not, or cannot be looked at.
+pub(crate) fn open_mode(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.mode() & 0o777;
+    (mode & FORBIDDEN_MODE != 0).then_some(mode)
 }
 
 /// Writes the file with mode 0600, durably before it returns. Where root writes into the directory of another user, as of
@@ -98,6 +113,14 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         }
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_to_be_made_private() {
+        let place = tempfile::tempdir().unwrap();
+        for path in [place.path(), Path::new("/dev/zero")] {
+            assert!(matches!(read(path), Err(PrivateFileError::NoFile { .. })), "{}", path.display());
+        }
     }
 
     #[test]

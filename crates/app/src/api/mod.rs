@@ -27,6 +27,7 @@ mod status;
 mod targets;
 mod tls;
 mod trust;
+mod validity;
 mod watched;
 
 use std::sync::Arc;

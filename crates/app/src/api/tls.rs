@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 
+use crate::api::validity;
 use crate::settings::Settings;
 
 /// The certificate that the daemon makes, in the state directory.
@@ -47,6 +49,8 @@ pub(crate) struct Tls {
 struct Current {
     config: Arc<ServerConfig>,
     fingerprint: String,
+    /// When it ends, where that can be read.
+    end: Option<String>,
 }
 
 impl Tls {
@@ -85,6 +89,16 @@ impl Tls {
         self.current().fingerprint
     }
 
+    /// That the certificate in force is over, in a sentence.
+    pub(crate) fn is_over(&self) -> Option<String> {
+        let end = self.current().end.filter(|end| validity::is_over(end, SystemTime::now()))?;
+        let day = end.get(..8).unwrap_or_default();
+        let file = self.certificate.display();
+        Some(format!(
+            "the API's certificate {file} ended on {day} (UTC): clients that have its CA refuse it; renew it and reload"
+        ))
+    }
+
     /// What shakes hands with the certificate in force.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.current().config)
@@ -102,6 +116,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Current, TlsError> {
     let chain = chain.map_err(|error| no_certificate(error.to_string()))?;
     let first = chain.first().ok_or_else(|| no_certificate("it holds no certificate".to_owned()))?;
     let fingerprint = hexadecimal(ring::digest::digest(&ring::digest::SHA256, first).as_ref());
+    let end = validity::end(first);
     let no_key = |why: String| TlsError::Key { path: key.to_owned(), why };
     let mode = fs::metadata(key).map_err(|error| no_key(error.to_string()))?.mode() & 0o777;
     if mode & TOO_OPEN != 0 {
@@ -115,7 +130,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Current, TlsError> {
     let mut config =
         config.map_err(|error| TlsError::Unfit { path: certificate.to_owned(), why: error.to_string() })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Current { config: Arc::new(config), fingerprint })
+    Ok(Current { config: Arc::new(config), fingerprint, end })
 }
 
 /// Makes a certificate unless there is one. It is written after its key, so a certificate that is there has one.

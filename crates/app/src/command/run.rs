@@ -126,12 +126,13 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
     // Newer service managers want the time with it.
     let since = NotifyState::monotonic_usec_now().ok();
     notify(&[NotifyState::Reloading].into_iter().chain(since).collect::<Vec<_>>());
-    match tls.map(|tls| tls.reload().map(|()| tls.fingerprint())) {
-        Some(Ok(fingerprint)) => {
-            tracing::info!("the API's certificate was read again; its fingerprint is {fingerprint}")
+    if let Some(tls) = tls {
+        let failed = tls.reload().err();
+        if failed.is_none() {
+            tracing::info!("the API's certificate was read again; its fingerprint is {}", tls.fingerprint());
         }
-        Some(Err(error)) => tracing::error!(%error, "the API's certificate stays as it was"),
-        None => {}
+        daemon.note_reload("certificate", "the API's certificate stays as it was", failed);
+        listen::note_end(daemon, tls);
     }
     match loaded.reload() {
         Ok(reload) => {
@@ -146,9 +147,10 @@ async fn reload(daemon: &Daemon, loaded: &mut Loaded, tls: Option<&Tls>) {
             }
             apply(daemon, &reload.loaded.settings).await;
             *loaded = reload.loaded;
+            daemon.note_reload("configuration", "", None::<String>);
             tracing::info!(changed = reload.changed.len(), "configuration reloaded");
         }
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+        Err(error) => daemon.note_reload("configuration", "the configuration stays as it was", Some(error)),
     }
     notify(&[NotifyState::Ready]);
 }
@@ -160,9 +162,8 @@ async fn apply(daemon: &Daemon, settings: &Settings) {
     daemon.console.look_soon();
     let _ = daemon.discovery.set_interfaces(settings.interfaces.clone()).await;
     let _ = daemon.discovery.set_mode(settings.trust).await;
-    match daemon.reload_keys().await {
-        Ok(keys) => tracing::info!(keys = keys.keys.len(), "group keys reloaded"),
-        Err(error) => tracing::error!(%error, "the group keys stay as they were"),
+    if let Ok(keys) = daemon.reload_keys().await {
+        tracing::info!(keys = keys.keys.len(), "group keys reloaded");
     }
 }
 

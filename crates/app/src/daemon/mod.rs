@@ -94,6 +94,10 @@ pub(crate) struct Daemon {
     first_registered: Notify,
     /// The settings were read again.
     reloaded: watch::Sender<()>,
+    /// What the last reload could not take over, by what that was, a sentence each.
+    reload_troubles: Mutex<BTreeMap<&'static str, String>>,
+    /// That the API's certificate is over, in a sentence.
+    api_certificate: Mutex<Option<String>>,
     /// Why hooks are not run, a sentence each.
     pub(crate) hook_troubles: Mutex<Vec<String>>,
     /// The console on DNS-SD.
@@ -200,6 +204,8 @@ impl Daemon {
             services: Mutex::new(services),
             first_registered: Notify::new(),
             reloaded: watch::Sender::new(()),
+            reload_troubles: Mutex::default(),
+            api_certificate: Mutex::default(),
             hook_troubles: Mutex::default(),
             announcement: Mutex::default(),
         };
@@ -307,6 +313,7 @@ impl Daemon {
         };
         sentences.extend(self.store.status().degraded);
         sentences.extend(self.listening().troubles.iter().cloned());
+        sentences.extend(self.reload_troubles().values().cloned());
         sentences.extend(self.hook_troubles.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         sentences
     }
@@ -314,6 +321,27 @@ impl Daemon {
     /// The newest host that was seen to use this host's identity.
     pub(crate) fn seen_clone(&self) -> MutexGuard<'_, Option<SeenClone>> {
         self.seen_clone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the last reload could not take over.
+    pub(crate) fn reload_troubles(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.reload_troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note whether a part of a reload failed, and logs that it did. It is told in the status until that part succeeds.
+    pub(crate) fn note_reload<E: std::fmt::Display>(&self, part: &'static str, stays: &str, failed: Option<E>) {
+        let sentence = failed.map(|error| format!("{stays}: {error}"));
+        if let Some(sentence) = &sentence {
+            tracing::error!("{sentence}");
+        }
+        let mut troubles = self.reload_troubles();
+        troubles.remove(part);
+        troubles.extend(sentence.map(|sentence| (part, sentence)));
+    }
+
+    /// That the API's certificate is over.
+    pub(crate) fn api_certificate(&self) -> MutexGuard<'_, Option<String>> {
+        self.api_certificate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the API listens.

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::private_file;
+
 /// The name of the token's file in the state directory.
 pub(crate) const TOKEN_FILE: &str = "api-token";
 /// Random bytes of a token.
@@ -29,6 +31,13 @@ impl Token {
     pub(crate) fn load_or_create(path: &Path) -> io::Result<Self> {
         match File::open(path) {
             Ok(file) => {
+                if let Some(mode) = private_file::open_mode(path) {
+                    let path = path.display();
+                    // Refused, it would end a daemon that ran before; who reads it can change this host's list, no more.
+                    tracing::warn!(
+                        "the API's token {path} is open to others (mode {mode:o}): make it private with: chmod 600 {path}"
+                    );
+                }
                 let mut text = String::new();
                 file.take(1024).read_to_string(&mut text)?;
                 let text = text.trim();

@@ -192,7 +192,9 @@ impl Daemon {
     }
 
     async fn take_keys(&self) -> Result<KeysView, KeyError> {
-        let keyring = self.key_file().read()?;
+        let read = self.key_file().read();
+        self.note_reload("keys", "the group keys stay as they were", read.as_ref().err());
+        let keyring = read?;
         self.discovery.set_keyring(keyring).await.map_err(|_| KeyError::Ended)?;
         self.keys().await
     }

@@ -88,6 +88,8 @@ pub(crate) struct StateFacts {
     pub(crate) exists: bool,
     /// Whether this user may write there.
     pub(crate) writable: bool,
+    /// The API's token, if others than its owner can read or change it: its path and permission bits.
+    pub(crate) open_token: Option<(PathBuf, u32)>,
     /// Room for this user on its file system.
     pub(crate) free_bytes: Option<u64>,
 }
@@ -130,6 +132,10 @@ pub(crate) struct DaemonFacts {
     pub(crate) group_keys: usize,
     /// What the store says does not work.
     pub(crate) store_troubles: Vec<String>,
+    /// What the last reload could not take over.
+    pub(crate) reload_troubles: Vec<String>,
+    /// That the API's certificate is over.
+    pub(crate) api_certificate: Option<String>,
     /// Whether this host's console answered since the start.
     pub(crate) console_answered: bool,
 }

@@ -1,4 +1,4 @@
-//! The state directory and the disk under it.
+//! The state directory and the disk under it, and what of this host's own files is not as it should be.
 
 use super::{Facts, Finding};
 
@@ -33,5 +33,24 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         }
     };
     findings.push(finding.about(&path));
+    if let Some((token, mode)) = &state.open_token {
+        let evidence = format!(
+            "the API's token is open to others (mode {mode:o}): who reads it can change what this host lists. Where somebody may have, \
+             remove it too, and restart the daemon for a new one"
+        );
+        let token = token.display().to_string();
+        findings.push(Finding::warning(CHECK, evidence).about(&token).mend(format!("chmod 600 {token}")));
+    }
+    let daemon = facts.daemon.iter();
+    let reloads = daemon.clone().flat_map(|daemon| &daemon.reload_troubles);
+    findings.extend(reloads.map(|trouble| {
+        Finding::problem("reload", trouble.clone()).mend("mend that, then: systemctl reload kimchi-peers")
+    }));
+    let certificates = daemon.filter_map(|daemon| daemon.api_certificate.as_ref());
+    findings.extend(
+        certificates.map(|over| {
+            Finding::warning("api", over.clone()).mend("renew tls_cert, then: systemctl reload kimchi-peers")
+        }),
+    );
     findings
 }

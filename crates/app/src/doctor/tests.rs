@@ -57,7 +57,13 @@ pub(super) fn well() -> Facts {
         name: "kvm-1".to_owned(),
         port: 8000,
         https_port: 8001,
-        state: StateFacts { path: "/s".into(), exists: true, writable: true, free_bytes: Some(1 << 30) },
+        state: StateFacts {
+            path: "/s".into(),
+            exists: true,
+            writable: true,
+            free_bytes: Some(1 << 30),
+            ..StateFacts::default()
+        },
         console: Some(ConsoleFact { at: "10.0.0.1:8001".to_owned(), failure: None, is_refused: false }),
         daemon: Some(DaemonFacts {
             id: "id-1".to_owned(),
@@ -181,6 +187,11 @@ fn what_is_wrong_with_this_host_is_named_alone() {
     only(&Facts { state: full, ..well() }, "state", Problem);
     let unwritable = StateFacts { writable: false, ..well().state };
     only(&Facts { state: unwritable, ..well() }, "state", Problem);
+    let open = StateFacts { open_token: Some(("/s/api-token".into(), 0o644)), ..well().state };
+    let open = only(&Facts { state: open, ..well() }, "state", Warning);
+    assert_eq!(open.mend, ["chmod 600 /s/api-token"]);
+    only(&well().with_daemon(|daemon| daemon.reload_troubles = vec!["it stays".to_owned()]), "reload", Problem);
+    only(&well().with_daemon(|daemon| daemon.api_certificate = Some("it ended".to_owned())), "api", Warning);
     only(&well().with_daemon(|daemon| daemon.clock_leap = -3_600_000), "clock", Warning);
     only(&well().with_daemon(|daemon| daemon.traffic.kernel_dropped = 5), "receiving", Warning);
     only(&well().with_daemon(|daemon| daemon.traffic.skipped = 5), "receiving", Warning);

@@ -1,7 +1,10 @@
 //! Who changed what, as the log tells it afterwards.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::inside;
-use super::support::{BasePeer, Daemon, LONG};
+use super::support::{BasePeer, Daemon, LONG, Setup};
 use super::wait::until;
 
 const BODY: &str = r#"{"address":"kvm9.invalid"}"#;
@@ -56,5 +59,24 @@ fn refused_tokens_are_told_once_a_minute_and_never_shown() {
         wait_told(&daemon, "refused: the token is wrong", "from=\"127.0.0.1:");
         wait_told(&daemon, "refused: the token is missing", "path=/v1/peers");
         assert!(!daemon.log().contains("guessed"), "{}", daemon.log());
+    });
+}
+
+#[test]
+fn a_token_that_others_can_read_is_told() {
+    inside(|| {
+        let setup = Setup::new("subject");
+        drop(setup.start());
+        let token = setup.state_directory().join("api-token");
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+        let daemon = setup.start();
+        let remedy = format!("chmod 600 {}", token.display());
+        assert!(
+            lines(&daemon, "is open to others (mode 644)").iter().any(|line| line.contains(&remedy)),
+            "{}",
+            daemon.log()
+        );
+        let doctor = setup.cli(&["doctor"]);
+        assert!(String::from_utf8_lossy(&doctor.stdout).contains(&remedy), "{doctor:?}");
     });
 }

@@ -87,6 +87,12 @@ fn a_broken_file_leaves_everything_as_it_was() {
             configured.reload(broken, "the configuration stays as it was");
             assert_eq!(configured.daemon.json("/v1/self"), before, "{broken}");
         }
+        // Who was not looking at the log then sees it in the status, until a reload succeeds.
+        let troubles = || configured.daemon.json("/v1/status")["degraded"].to_string();
+        assert!(troubles().contains("the configuration stays as it was: "), "{}", troubles());
+        let doctor = configured.daemon.setup.cli(&["doctor"]);
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        assert!(said.contains("PROBLEM  reload: the configuration stays as it was"), "{said}");
         fs::remove_file(&configured.file).unwrap();
         configured.daemon.running.signal("HUP");
         until(LONG, "the missing file is told", || {
@@ -95,6 +101,7 @@ fn a_broken_file_leaves_everything_as_it_was() {
         assert_eq!(configured.daemon.json("/v1/self"), before);
         configured.reload("name = \"other\"\n", "configuration reloaded");
         assert_eq!(configured.daemon.json("/v1/self")["name"], "other");
+        assert_eq!(troubles(), "[]");
     });
 }
 
@@ -120,10 +127,13 @@ fn keys_and_whom_to_list_come_with_the_signal() {
         fs::set_permissions(&keys, fs::Permissions::from_mode(0o644)).unwrap();
         let log = configured.reload("name = \"subject\"\n", "the group keys stay as they were");
         assert!(log.contains("chmod 600"), "{log}");
+        let troubles = || daemon.json("/v1/status")["degraded"].to_string();
+        assert!(troubles().contains("the group keys stay as they were: "), "{}", troubles());
         assert_eq!((&trust()["mode"], &trust()["group_keys"]), (&"mark".into(), &serde_json::json!([id])));
         fs::remove_file(&keys).unwrap();
         configured.reload("name = \"subject\"\n", "group keys reloaded");
         assert_eq!(trust()["group_keys"], serde_json::json!([]));
+        assert_eq!(troubles(), "[]");
     });
 }
 

@@ -16,8 +16,18 @@ pub(super) fn certificate(daemon: &Daemon, settings: &Settings) -> Result<Option
     let tls = Tls::load(settings, &daemon.state_dir, names).map_err(|error| Failure::new(error.to_string()))?;
     if let Some(tls) = &tls {
         tracing::info!("the API's certificate has the SHA-256 fingerprint {}", tls.fingerprint());
+        note_end(daemon, tls);
     }
     Ok(tls.map(Arc::new))
+}
+
+/// Tells of a certificate that is over: nobody else would, and clients do not say why they go away.
+pub(super) fn note_end(daemon: &Daemon, tls: &Tls) {
+    let over = tls.is_over();
+    if let Some(sentence) = &over {
+        tracing::warn!("{sentence}");
+    }
+    *daemon.api_certificate() = over;
 }
 
 /// Takes over what was inherited, which stands for the defaults, and opens what else the settings name. One that was

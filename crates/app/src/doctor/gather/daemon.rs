@@ -88,6 +88,8 @@ async fn of_engine(daemon: &Daemon, status: &Status) -> Result<DaemonFacts, ApiE
         would_vanish: trust.would_vanish,
         group_keys: trust.group_keys.len(),
         store_troubles: daemon.store.status().degraded.into_iter().collect(),
+        reload_troubles: daemon.reload_troubles().values().cloned().collect(),
+        api_certificate: daemon.api_certificate().clone(),
         console_answered: daemon.console.has_answered(),
     })
 }

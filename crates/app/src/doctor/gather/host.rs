@@ -9,7 +9,9 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 
 use super::kernel::{UdpSocket, inode_of, members, neighbours, sockets_on};
+use crate::daemon::token::TOKEN_FILE;
 use crate::doctor::facts::{Firewall, Holder, HostFacts, InterfaceFact, StateFacts, group_v4_in_proc};
+use crate::private_file;
 use crate::settings::Settings;
 
 /// Where programs of the administrator are.
@@ -137,7 +139,9 @@ fn firewall(exists: impl Fn(&str) -> bool, ufw_settings: &str) -> Firewall {
 /// Looks at the state directory.
 pub(super) fn state(path: &Path) -> StateFacts {
     let space = statvfs(path).ok();
+    let token = path.join(TOKEN_FILE);
     StateFacts {
+        open_token: private_file::open_mode(&token).map(|mode| (token, mode)),
         path: path.to_owned(),
         exists: path.is_dir(),
         writable: access(path, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
@@ -148,6 +152,7 @@ pub(super) fn state(path: &Path) -> StateFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn the_firewall_is_that_in_whose_words_the_administrator_thinks() {
@@ -186,7 +191,13 @@ mod tests {
     fn a_directory_is_looked_at() {
         let directory = tempfile::tempdir().unwrap();
         let found = state(directory.path());
-        assert!(found.exists && found.writable && found.free_bytes.is_some());
+        assert!(found.exists && found.writable && found.free_bytes.is_some() && found.open_token.is_none());
+        let token = directory.path().join(TOKEN_FILE);
+        fs::write(&token, "x").unwrap();
+        for (mode, told) in [(0o600, None), (0o640, None), (0o644, Some(0o644)), (0o620, Some(0o620))] {
+            fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(state(directory.path()).open_token.map(|(_, mode)| mode), told, "{mode:o}");
+        }
         let missing = state(&directory.path().join("none"));
         assert!(!missing.exists && !missing.writable && missing.free_bytes.is_none());
     }
