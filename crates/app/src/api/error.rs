@@ -75,9 +75,11 @@ impl From<AddError> for ApiError {
         let reason = error.to_string();
         match error {
             AddError::Store(error) => error.into(),
-            AddError::NoAddress | AddError::Address(_) | AddError::Name(_) | AddError::Ourselves(_) => {
-                Self::new(StatusCode::BAD_REQUEST, "KPPEER0400", reason)
-            }
+            AddError::NoAddress
+            | AddError::Address(_)
+            | AddError::Name(_)
+            | AddError::Ourselves(_)
+            | AddError::Broadcast(_) => Self::new(StatusCode::BAD_REQUEST, "KPPEER0400", reason),
             AddError::Known(_) | AddError::Local { .. } => Self::new(StatusCode::CONFLICT, "KPPEER0409", reason),
             AddError::TooMany(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "KPPEER0507", reason),
         }

@@ -8,7 +8,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring as provider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use thiserror::Error;
 
 use crate::api::hexadecimal;
 use crate::cli::Connection;
@@ -73,6 +74,13 @@ fn roots(path: &PathBuf) -> Result<RootCertStore, ClientError> {
     if roots.is_empty() { Err(wrong("it holds no certificate".to_owned())) } else { Ok(roots) }
 }
 
+/// The certificate is another one than the one that may be trusted.
+#[derive(Debug, Error)]
+#[error("it has the SHA-256 fingerprint {shown}, and not the one of --fingerprint")]
+struct NotPinned {
+    shown: String,
+}
+
 /// Trusts one certificate, whatever it says of itself; that the other side has its key is proved by the handshake.
 #[derive(Debug)]
 struct Pinned {
@@ -88,11 +96,12 @@ impl ServerCertVerifier for Pinned {
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
         _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if hexadecimal(digest(&SHA256, end_entity).as_ref()) == self.fingerprint {
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = hexadecimal(digest(&SHA256, end_entity).as_ref());
+        if shown == self.fingerprint {
             return Ok(ServerCertVerified::assertion());
         }
-        Err(CertificateError::ApplicationVerificationFailure.into())
+        Err(rustls::Error::Other(OtherError(Arc::new(NotPinned { shown }))))
     }
 
     fn verify_tls12_signature(
@@ -100,7 +109,7 @@ impl ServerCertVerifier for Pinned {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
@@ -109,7 +118,7 @@ impl ServerCertVerifier for Pinned {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 

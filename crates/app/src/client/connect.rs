@@ -58,10 +58,14 @@ async fn open_tls(address: &ApiAddress, host: &str, port: u16, belief: &Belief) 
     };
     let stream = match tokio::time::timeout(FAR_CONNECT_LIMIT, connected).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-            return Err(ClientError::Distrusted(address.clone(), error.to_string()));
+        Ok(Err(error)) => {
+            return Err(match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                // Our own verdict, which needs no words of the library around it.
+                Some(rustls::Error::Other(verdict)) => ClientError::Distrusted(address.clone(), verdict.to_string()),
+                Some(error) => ClientError::Distrusted(address.clone(), error.to_string()),
+                None => ClientError::Unreachable(vec![(address.clone(), error.kind())]),
+            });
         }
-        Ok(Err(error)) => return Err(ClientError::Unreachable(vec![(address.clone(), error.kind())])),
         Err(_) => return Err(ClientError::Unreachable(vec![(address.clone(), io::ErrorKind::TimedOut)])),
     };
     speak(stream).await.map_err(|error| ClientError::Broken(address.clone(), error))

@@ -75,7 +75,7 @@ fn page(shown: &Shown, screen: &Screen) -> String {
     page.heading("Group keys", Tone::Heading);
     page.entry("file", &shown.keys.file);
     if shown.keys.keys.is_empty() {
-        page.line("none; make one with: kimchi-peers key generate");
+        page.line("none; make one with: kimchi-peers key generate --output FILE");
     }
     for key in &shown.keys.keys {
         let used = match key.peers.as_slice() {
@@ -112,13 +112,18 @@ pub(crate) fn generate(arguments: &KeyGenerateArguments) -> Result<(), Failure> 
 
 /// Adds a key to this host's.
 pub(crate) async fn install(arguments: &KeyInstallArguments, connection: &Connection) -> Result<(), Failure> {
+    let client = Client::find(connection)?;
+    // A key never goes over the network, so another host's daemon cannot get it from here.
+    if !client.is_for_this_host() {
+        let failure = Failure::new("a group key is installed on the host that is to have it, not from another one");
+        return Err(failure.with_hint("bring the file there and say there: kimchi-peers key install FILE"));
+    }
     let text = given(&arguments.file)?;
     let key = keys::only_key(&text).map_err(|error| Failure {
         status: USAGE,
         message: printable(&format!("{}: {error}", arguments.file.display())).into_owned(),
         hint: Some("make one with: kimchi-peers key generate --output FILE".to_owned()),
     })?;
-    let client = Client::find(connection)?;
     let file = KeyFile::of(&usual_state_directory(connection));
     let id = file.install(key)?;
     let told = client.reload_keys().await;

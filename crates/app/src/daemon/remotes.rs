@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use kimchi_peers::remote::{Host, RemoteAddress, RemoteAddressError, RemoteHealth, RemoteState};
-use kimchi_peers::{HostName, InvalidHostName, PeerKey, State};
+use kimchi_peers::{HostName, InvalidHostName, Ipv6, Network, PeerKey, State};
 use thiserror::Error;
 
 use crate::daemon::Daemon;
@@ -23,6 +23,8 @@ pub(crate) enum AddError {
     Name(InvalidHostName),
     #[error("{0} is this host itself")]
     Ourselves(String),
+    #[error("{0} is the network's own or the broadcast address of a link of this host, and no host's")]
+    Broadcast(IpAddr),
     #[error("{0} is in the list already; remove it first to add it differently")]
     Known(String),
     #[error("{address} is in the list already: it is {name}, heard on this network")]
@@ -53,6 +55,22 @@ pub(crate) fn typed_address(stored: &StoredRemote) -> String {
         Ok(IpAddr::V4(_)) | Err(_) => stored.host.clone(),
     };
     format!("https://{host}:{}{}", stored.port, stored.server_root)
+}
+
+/// Whether an address is the first or the last one of a network of this host, which stand for the network and for all its hosts.
+fn is_edge_of_own_link(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address else { return false };
+    let is_edge = |network: &Network| {
+        let host_bits = u32::MAX.checked_shr(network.prefix.into()).unwrap_or(0);
+        let host = address.to_bits() & host_bits;
+        // A network of two addresses or one has neither (RFC 3021), and each address of the loopback is this host.
+        network.prefix < 31
+            && !network.address.is_loopback()
+            && network.contains(address.into())
+            && (host == 0 || host == host_bits)
+    };
+    let interfaces = kimchi_peers::interfaces(&[], Ipv6::Never).unwrap_or_default();
+    interfaces.iter().flat_map(|interface| &interface.networks).any(is_edge)
 }
 
 impl Daemon {
@@ -106,6 +124,11 @@ impl Daemon {
         };
         if is_own && address.port() == settings.https_port {
             return Err(AddError::Ourselves(address.key()));
+        }
+        if let Host::Address(literal) = address.host()
+            && is_edge_of_own_link(*literal)
+        {
+            return Err(AddError::Broadcast(*literal));
         }
         let registry = self.registry();
         if registry.remote(&address.key()).is_some() {

@@ -174,9 +174,15 @@ fn a15_of_a_name_with_good_and_bad_addresses_only_the_good_one_is_tried() {
 fn a15_a_broadcast_address_of_a_link_gets_no_datagram() {
     inside(|| {
         plug();
+        resolve(&[("everybody.example.org", "10.5.0.255")]);
         let daemon = Daemon::start("subject");
         let socket = UdpSocket::bind("10.5.0.255:8001").unwrap();
-        daemon.add("10.5.0.255");
+        for edge in ["10.5.0.255", "10.5.0.0"] {
+            let add = daemon.authorized("POST", "/v1/peers").json_body(&format!("{{\"address\":\"{edge}\"}}"));
+            add.send().assert_error(400, "KPPEER0400");
+        }
+        // A name that leads there is checked by TCP, which needs one host.
+        daemon.add("everybody.example.org");
         until(LONG, "the check", || daemon.peers()[0]["state"] != "unknown");
         socket.set_nonblocking(true).unwrap();
         assert_eq!(socket.recv(&mut [0; 1500]).unwrap_err().kind(), ErrorKind::WouldBlock);

@@ -140,6 +140,8 @@ fn the_command_line_of_another_host_trusts_what_it_is_told_to() {
         for (options, word) in [
             (vec!["--token-file", token], "--ca"),
             (vec!["--token-file", token, "--fingerprint", &"0".repeat(64)], "not trusted"),
+            // Whoever compared the wrong one sees the right one.
+            (vec!["--token-file", token, "--fingerprint", &"0".repeat(64)], &pin),
             (vec!["--ca", ca, "--token-file", "/nonexistent"], "/nonexistent"),
             (vec!["--ca", ca], "token"),
         ] {
@@ -163,10 +165,44 @@ fn the_command_line_of_another_host_trusts_what_it_is_told_to() {
     });
 }
 
+#[test]
+fn a_certificate_that_is_over_is_told_until_another_one_is_there() {
+    inside(|| {
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| PathBuf::from("/run").join(name));
+        make_until(2021, &certificate, &key);
+        let paths = [&certificate, &key].map(|path| path.to_str().unwrap());
+        let daemon = setup(&["--tls-cert", paths[0], "--tls-key", paths[1]]).start();
+        let doctor = || String::from_utf8_lossy(&daemon.setup.cli(&["doctor"]).stdout).into_owned();
+        assert!(daemon.log().contains("ended on 20211231 (UTC)"), "{}", daemon.log());
+        assert!(doctor().contains("warning  api: the API's certificate /run/cert.pem ended"), "{}", doctor());
+        make(&certificate, &key);
+        daemon.running.signal("HUP");
+        until(LONG, "nothing is told of it", || !doctor().contains("  api: "));
+    });
+}
+
+#[test]
+fn a_group_key_for_another_host_is_written_nowhere() {
+    inside(|| {
+        let key = "/run/made.key";
+        succeed(&["key", "generate"], &program().args(["key", "generate", "--output", key]).output().unwrap());
+        let output = far(&["key", "install", key, "--api", "https://10.5.0.9:8443", "--fingerprint", &"0".repeat(64)]);
+        assert!(code(&output) == 1 && errors(&output).contains("bring the file there"), "{}", errors(&output));
+        assert!(!PathBuf::from("/nonexistent").exists());
+    });
+}
+
 /// Another certificate with its key.
 fn make(certificate: &PathBuf, key: &PathBuf) {
+    make_until(4000, certificate, key);
+}
+
+/// The same that ends with this year.
+fn make_until(year: i32, certificate: &PathBuf, key: &PathBuf) {
     let pair = rcgen::KeyPair::generate().unwrap();
-    let made = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&pair).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(year, 12, 31);
+    let made = parameters.self_signed(&pair).unwrap();
     fs::write(certificate, made.pem()).unwrap();
     fs::write(key, pair.serialize_pem()).unwrap();
     fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
