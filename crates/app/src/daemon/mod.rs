@@ -20,13 +20,14 @@ pub(crate) mod rows;
 pub(crate) mod services;
 pub(crate) mod sessions;
 pub(crate) mod token;
+pub(crate) mod troubles;
 pub(crate) mod trust;
 pub(crate) mod watchdog;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -175,10 +176,6 @@ impl Daemon {
         let (locals, aside) = local_rows(&discovery, loaded.peers).await;
         let mut registry = Registry::new(loaded.epoch, locals, remotes);
         registry.set_aside(aside);
-        let services = Registered::load(directory.path()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "what was registered before is forgotten");
-            Registered::default()
-        });
         let daemon = Self {
             // Told to clients, which may be in another directory.
             state_dir: std::path::absolute(directory.path()).unwrap_or_else(|_| directory.path().to_owned()),
@@ -201,7 +198,7 @@ impl Daemon {
             fit: trust::fit_of(directory.path()),
             seen_clone: Mutex::default(),
             registry: Mutex::new(registry),
-            services: Mutex::new(services),
+            services: Mutex::new(registered(directory.path())),
             first_registered: Notify::new(),
             reloaded: watch::Sender::new(()),
             reload_troubles: Mutex::default(),
@@ -302,46 +299,9 @@ impl Daemon {
         self.store.close().await;
     }
 
-    /// What does not work, a sentence each.
-    pub(crate) async fn degraded(&self) -> Vec<String> {
-        let mut sentences = match self.discovery.status().await {
-            Ok(status) => {
-                let of_trust = self.trust_troubles(&status);
-                status.troubles.into_iter().chain(of_trust).collect()
-            }
-            Err(ended) => vec![ended.to_string()],
-        };
-        sentences.extend(self.store.status().degraded);
-        sentences.extend(self.listening().troubles.iter().cloned());
-        sentences.extend(self.reload_troubles().values().cloned());
-        sentences.extend(self.hook_troubles.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        sentences
-    }
-
     /// The newest host that was seen to use this host's identity.
     pub(crate) fn seen_clone(&self) -> MutexGuard<'_, Option<SeenClone>> {
         self.seen_clone.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the last reload could not take over.
-    pub(crate) fn reload_troubles(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
-        self.reload_troubles.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes note whether a part of a reload failed, and logs that it did. It is told in the status until that part succeeds.
-    pub(crate) fn note_reload<E: std::fmt::Display>(&self, part: &'static str, stays: &str, failed: Option<E>) {
-        let sentence = failed.map(|error| format!("{stays}: {error}"));
-        if let Some(sentence) = &sentence {
-            tracing::error!("{sentence}");
-        }
-        let mut troubles = self.reload_troubles();
-        troubles.remove(part);
-        troubles.extend(sentence.map(|sentence| (part, sentence)));
-    }
-
-    /// That the API's certificate is over.
-    pub(crate) fn api_certificate(&self) -> MutexGuard<'_, Option<String>> {
-        self.api_certificate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the API listens.
@@ -394,6 +354,13 @@ async fn local_rows(discovery: &Discovery, stored: Vec<StoredPeer>) -> (Vec<(Pee
         }
     }
     (listed, aside)
+}
+
+fn registered(directory: &Path) -> Registered {
+    Registered::load(directory).unwrap_or_else(|error| {
+        tracing::warn!(%error, "what was registered before is forgotten");
+        Registered::default()
+    })
 }
 
 fn remote_rows(stored: Vec<StoredRemote>, policy: Policy) -> Vec<RemoteRow> {

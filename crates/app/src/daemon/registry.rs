@@ -78,6 +78,11 @@ impl Registry {
         self.aside = stored.into_iter().filter_map(|stored| Some((stored.key.parse().ok()?, stored))).collect();
     }
 
+    /// Whether the store keeps peers that this mode does not list.
+    pub(crate) fn keeps_anybody_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
     /// All peers as the API shows them: local ones in the order of their keys, then remote ones.
     pub(crate) fn views(&self) -> Vec<PeerView> {
         self.locals.values().map(present::local).chain(self.remotes.values().map(present::remote)).collect()
@@ -148,7 +153,8 @@ impl Registry {
             .map(|at| unix_milliseconds(wall_clock(at)))
             .or_else(|| before.and_then(|row| row.last_seen))
             .or_else(|| aside.as_ref().and_then(persist::last_seen));
-        let first_seen = before.map(|row| row.first_seen).or(aside.map(|stored| stored.first_seen)).unwrap_or(now);
+        let first_seen =
+            before.map(|row| row.first_seen).or_else(|| aside.map(|stored| stored.first_seen)).unwrap_or(now);
         let shown = before.and_then(|row| row.shown.clone());
         let announced = |peer: &Peer| peer.certificate.as_deref().copied();
         let renewed = before

@@ -270,7 +270,7 @@ impl Daemon {
         let registry = self.registry();
         let nobody = registry.locals().all(|row| !row.peer.is_live());
         let is_missed = |peer: &kimchi_peers::Peer| peer.state == State::Unknown || peer.reason == Some(Reason::Lost);
-        let is_missed = registry.locals().any(|row| is_missed(&row.peer));
+        let is_missed = registry.keeps_anybody_aside() || registry.locals().any(|row| is_missed(&row.peer));
         (nobody && is_missed && kimchi_peers::now().since(self.started_at) > NOBODY_YET_FOR).then(|| {
             format!(
                 "none of the peers of before is there, and {refused} datagrams came from hosts that trust = {} does not list; \

@@ -77,6 +77,9 @@ fn a_member_a_stranger_and_a_base_peer_are_told_apart_in_all_three_modes() {
             assert_eq!(first.names(), listed.iter().map(|name| (*name).to_owned()).collect(), "{mode}");
             assert_eq!(status(&first)["trust"]["mode"], mode);
         }
+        // That this host does not list it is the first cause that is told.
+        let told = String::from_utf8_lossy(&first.cli(&["doctor", "base-host"]).stdout).into_owned();
+        assert!(told.lines().nth(1).is_some_and(|line| line.contains("have no group key of this host")), "{told}");
     });
 }
 
@@ -150,6 +153,37 @@ fn keys_are_installed_used_and_removed_while_the_daemons_run() {
             let keys = fs::read_to_string(&file).expect("the file");
             let secret = keys.lines().find(|line| !line.starts_with('#')).expect("a key");
             assert!(!log.contains(secret) && !daemon.fetch("/v1/keys").contains(secret));
+        }
+    });
+}
+
+#[test]
+fn who_has_another_group_key_is_told_before_a_cable() {
+    inside(|| {
+        let lan = Lan::new(1);
+        let hosts = [lan.host(1), lan.host(2)];
+        let old = share_key(&[&hosts[0], &hosts[1]]);
+        let strict = ["--interface", "eth0", "--trust", "require-group"];
+        let mut first = Daemon::start_with(&hosts[0], &strict);
+        let second = Daemon::start(&hosts[1]);
+        let name = second.name();
+        until(seconds(30), "the row is there to stay", || first.say(&["history"]).contains(name));
+        first.terminate();
+        let new = share_key(&[&hosts[1]]);
+        let used = second.cli(&["key", "use", &new]);
+        let said = String::from_utf8_lossy(&used.stderr).into_owned();
+        assert!(used.status.success() && said.contains(&format!("no peer that is up has shown {new} yet")), "{said}");
+        until(seconds(60), "nobody uses the old one", || second.cli(&["key", "remove", &old]).status.success());
+        let first = Daemon::start_with(&hosts[0], &strict);
+        until(seconds(60), "not all is well", || {
+            status(&first)["degraded"].to_string().contains("kimchi-peers key show")
+        });
+        assert!(first.names().is_empty());
+        for question in [&["doctor"][..], &["doctor", name]] {
+            let told = String::from_utf8_lossy(&first.cli(question).stdout).into_owned();
+            assert!(told.contains("have no group key of this host"), "{told}");
+            let of = |words: &str| told.lines().position(|line| line.contains(words)).unwrap_or(usize::MAX);
+            assert!(question.len() == 1 || of("warning  trust") < of("peer "), "{told}");
         }
     });
 }
