@@ -20,6 +20,7 @@ export function showHost(self, status) {
   const now = Date.now();
   const parts = [
     health(status),
+    concerns(status),
     card("Who it is", identity(self, status, now)),
     card("Interfaces", interfaces(status, now)),
     card("Trust", trusted(status.trust)),
@@ -35,8 +36,17 @@ function card(title, content) {
 
 function health({ degraded }) {
   if (degraded.length === 0) return element("p", { class: "notice inner", dataset: { tone: "good" } }, element("strong", { text: "Everything works." }));
-  const list = element("ul", {}, ...degraded.map((text) => element("li", { text: sentence(text) })));
-  return element("div", { class: "notice inner", dataset: { tone: "warn" } }, element("strong", { text: degraded.length === 1 ? "This does not work:" : `These ${degraded.length} things do not work:` }), list);
+  return notice(degraded.length === 1 ? "This does not work:" : `These ${degraded.length} things do not work:`, degraded);
+}
+
+/** What is wrong with other hosts, which the daemon of this one is no less well for. */
+function concerns({ concerns: sentences = [] }) {
+  return sentences.length > 0 && notice("Of other hosts, this needs a look:", sentences);
+}
+
+function notice(title, sentences) {
+  const list = element("ul", {}, ...sentences.map((text) => element("li", { text: sentence(text) })));
+  return element("div", { class: "notice inner", dataset: { tone: "warn" } }, element("strong", { text: title }), list);
 }
 
 function identity(self, status, now) {

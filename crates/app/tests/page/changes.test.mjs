@@ -124,6 +124,9 @@ test("whose a name is, is settled in the detail", async () => {
   const conflict = page.tab.locator("#list tbody tr").filter({ hasText: "Conflict" });
   await conflict.first().waitFor();
   await shows(conflict.locator(".c-address"), "no link");
+  await page.tab.getByRole("link", { name: "This host" }).click();
+  await shows(page.tab.locator("#view-host"), "kvm-2 is claimed by two hosts");
+  await page.tab.getByRole("link", { name: "Peers" }).click();
   await conflict.locator(".name").click();
   const sheet = page.tab.getByRole("dialog", { name: "kvm-2" });
   await shows(sheet, "Conflict:");
