@@ -14,6 +14,7 @@ use crate::clock::{self, Alarm};
 use crate::error_queue::Unreachable;
 use crate::events::Publisher;
 use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
+use crate::rivals;
 use crate::sockets::{Sockets, Trouble, Which};
 use crate::status::{LinkStatus, Status};
 use crate::troubles::{Troubles, is_deaf};
@@ -26,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const SEND_ERROR_INTERVAL: Duration = Duration::from_secs(60);
 /// How often the group is joined anew where a switch seems to prune it: that makes a report for the switch.
 const REJOIN_INTERVAL: Duration = Duration::from_secs(60);
+/// How often this host looks whether another program has its port open too, beside each look at the interfaces.
+const RIVALS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What the handle asks of the task.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct Driver {
     /// Why the port is not open.
     port_error: Option<String>,
     troubles: Troubles,
+    /// When this host last looked whether another program has its port open too.
+    rivals_looked_for: Option<Instant>,
     send_errors: BTreeMap<i32, (Instant, u64)>,
     send_errors_total: u64,
     unreachable: u64,
@@ -77,6 +82,7 @@ impl Driver {
         requests: mpsc::Receiver<Request>,
         events: Publisher,
     ) -> io::Result<Self> {
+        let troubles = Troubles::new(sockets.port());
         let mut driver = Self {
             node,
             sockets,
@@ -89,7 +95,8 @@ impl Driver {
             events,
             socket_troubles: Vec::new(),
             port_error: None,
-            troubles: Troubles::default(),
+            troubles,
+            rivals_looked_for: None,
             send_errors: BTreeMap::new(),
             send_errors_total: 0,
             unreachable: 0,
@@ -196,7 +203,9 @@ impl Driver {
 
     fn keep_troubles(&mut self) {
         let now = clock::now();
-        if self.troubles.are_outdated(now, &self.node) {
+        // Only when this host is awake for something else: it is every second or so.
+        let look = self.rivals_looked_for.is_some_and(|at| now.since(at) >= RIVALS_INTERVAL);
+        if (look && self.look_for_rivals()) || self.troubles.are_outdated(now, &self.node) {
             self.review_troubles();
         }
         let due = |index: &&u32| self.rejoined.get(index).is_none_or(|at| now.since(*at) >= REJOIN_INTERVAL);
@@ -206,6 +215,13 @@ impl Driver {
             self.sockets.rejoin(index);
             self.rejoined.insert(index, now);
         }
+    }
+
+    /// Looks whether another program has the port open too, and tells whether that changed.
+    fn look_for_rivals(&mut self) -> bool {
+        self.rivals_looked_for = Some(clock::now());
+        let bound = self.sockets.bound();
+        self.troubles.share_port(rivals::is_shared(self.sockets.port(), &bound, &self.snapshot.used))
     }
 
     fn review_troubles(&mut self) {
@@ -271,6 +287,7 @@ impl Driver {
             self.step(Input::Command(Command::Search));
             self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + RETRY + SETTLE);
         }
+        self.look_for_rivals();
         self.review_troubles();
     }
 

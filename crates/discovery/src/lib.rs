@@ -18,6 +18,10 @@
 //! # }
 //! ```
 //!
+//! Where the daemon runs, read its API (`http://127.0.0.1:8132/v1/peers` and `/v1/events`) instead of this. Two programs of one
+//! host cannot both take part on one port: what others send to all reaches both, what they send to this host alone only the one
+//! that opened the port last, and the other is taken for half dead. Each says so in [`Status::troubles`].
+//!
 //! A host that keeps its identity over restarts loads its key from a file, which is made at the first start:
 //!
 //! ```no_run
@@ -60,6 +64,7 @@ mod interfaces;
 mod policy;
 mod readiness;
 pub mod remote;
+mod rivals;
 mod socket;
 mod sockets;
 mod status;

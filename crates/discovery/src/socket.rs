@@ -8,9 +8,11 @@
 //! `SO_REUSEADDR` lets several programs of one host hear the group. `SO_REUSEPORT` would give each datagram to only one
 //! of them, and `SO_BINDTODEVICE` would lose what is looped back.
 
+use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 
 use kimchi_peers_proto::{DATAGRAM_MAX, Datagram, Instant, Lane, UNICAST_TTL};
 use nix::cmsg_space;
@@ -51,6 +53,8 @@ enum Role {
 pub(crate) struct DiscoverySocket {
     role: Role,
     socket: AsyncFd<Socket>,
+    /// Its number among the sockets of this host.
+    inode: u64,
     kernel_drops: u32,
     backlog: Backlog,
     /// How many datagrams the next batch has room for.
@@ -115,8 +119,10 @@ impl DiscoverySocket {
             Role::UnicastV4 => setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?,
             Role::V6 => setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?,
         }
+        let inode = File::from(OwnedFd::from(socket.try_clone()?)).metadata()?.ino();
         Ok(Self {
             role,
+            inode,
             socket: readiness::watch(socket)?,
             kernel_drops: 0,
             backlog: Backlog::default(),
@@ -140,6 +146,11 @@ impl DiscoverySocket {
             IpAddr::V4(group) => socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(interface)),
             IpAddr::V6(group) => socket.leave_multicast_v6(&group, interface),
         }
+    }
+
+    /// Its number among the sockets of this host, as `/proc/net/udp` tells it.
+    pub(crate) fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Datagrams that the kernel dropped for want of room, since the socket was opened.
@@ -167,7 +178,7 @@ impl DiscoverySocket {
         buffers: &mut Buffers,
         mut take: impl FnMut(Datagram<'_>),
     ) -> io::Result<bool> {
-        let Self { role, socket, kernel_drops, backlog, batch } = self;
+        let Self { role, socket, kernel_drops, backlog, batch, .. } = self;
         let (size, old) = (*batch, backlog.is_old(now));
         let outcome = socket.try_io(Interest::READABLE, |socket| {
             let received = receive_batch(socket, size, buffers, |from, arrival, bytes| {

@@ -8,6 +8,7 @@ use kimchi_peers_proto::{Datagram, Instant, Interface};
 use tokio::io::Ready;
 
 use crate::error_queue::Unreachable;
+use crate::rivals::Bound;
 use crate::socket::{Buffers, DiscoverySocket};
 
 /// Where to listen.
@@ -46,6 +47,13 @@ impl Sockets {
     /// The port of discovery.
     pub(crate) fn port(&self) -> u16 {
         self.listening.port
+    }
+
+    /// The sockets that take what is sent to this host alone.
+    pub(crate) fn bound(&self) -> Vec<Bound> {
+        let v4 = self.unicast_v4.iter().map(|socket| (IpAddr::V4(self.listening.unicast), socket));
+        let v6 = self.v6.iter().map(|socket| (IpAddr::V6(Ipv6Addr::UNSPECIFIED), socket));
+        v4.chain(v6).map(|(address, socket)| Bound { address, inode: socket.inode() }).collect()
     }
 
     /// Opens what `interfaces` need and joins the group there. Tells what did not work; the rest works all the same.

@@ -20,8 +20,10 @@ const PRUNED_AFTER: Duration = Duration::from_secs(60);
 const HEARD_LATELY: Duration = Duration::from_secs(5);
 
 /// What does not work now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Troubles {
+    /// The port of discovery.
+    port: u16,
     told: BTreeSet<String>,
     /// What the sentences were made of, so that nothing is done while nothing changes.
     deaf: Vec<u32>,
@@ -31,11 +33,32 @@ pub(crate) struct Troubles {
     /// The links on which what others send to all does not come in.
     pruned: Vec<u32>,
     name_taken: bool,
+    /// Whether another program has the port open too.
+    port_shared: bool,
     /// Until then nothing is said of what comes in: the group was joined late, and nothing could.
     withheld_until: Option<Instant>,
 }
 
 impl Troubles {
+    /// None yet, on this port of discovery.
+    pub(crate) fn new(port: u16) -> Self {
+        Self {
+            port,
+            told: BTreeSet::new(),
+            deaf: Vec::new(),
+            cut_off: BTreeMap::new(),
+            pruned: Vec::new(),
+            name_taken: false,
+            port_shared: false,
+            withheld_until: None,
+        }
+    }
+
+    /// Notes whether another program has the port open too, and tells whether that is new.
+    pub(crate) fn share_port(&mut self, shared: bool) -> bool {
+        std::mem::replace(&mut self.port_shared, shared) != shared
+    }
+
     /// The sentences.
     pub(crate) fn sentences(&self) -> Vec<String> {
         self.told.iter().cloned().collect()
@@ -70,9 +93,10 @@ impl Troubles {
         self.name_taken = node.is_name_taken();
         let mut now: BTreeSet<String> = sockets.iter().cloned().collect();
         now.extend(missing(snapshot, selection));
+        now.extend(self.sharing());
         // Where the port is not ours nothing can be heard, and that is told already.
         if sockets.is_empty() && self.withheld_until.is_none_or(|until| at >= until) {
-            now.extend(deafness(node));
+            now.extend(self.deafness(node));
             now.extend(self.isolation(node));
             now.extend(self.pruning(node));
         }
@@ -92,6 +116,28 @@ impl Troubles {
     /// The links on which what others send to all does not come in.
     pub(crate) fn pruned(&self) -> &[u32] {
         &self.pruned
+    }
+
+    fn deafness(&self, node: &Node) -> impl Iterator<Item = String> {
+        let port = self.port;
+        node.links().filter(|link| is_deaf(link.unheard)).map(move |link| {
+            format!(
+                "no multicast comes in on {}, not even this host's own; a firewall may drop it: open UDP port {port} \
+                 there, for the group and from the link",
+                link.interface.name
+            )
+        })
+    }
+
+    fn sharing(&self) -> Option<String> {
+        let port = self.port;
+        self.port_shared.then(|| {
+            format!(
+                "another program has UDP port {port} open too, and what is sent to this host alone reaches only one of the \
+                 two: where the daemon runs, ask its API instead of embedding the library; see who it is with: \
+                 ss -ulpn 'sport = :{port}'"
+            )
+        })
     }
 
     fn pruning(&self, node: &Node) -> impl Iterator<Item = String> {
@@ -146,16 +192,6 @@ fn listed(node: &Node, index: u32) -> usize {
 
 fn deaf_links(node: &Node) -> impl Iterator<Item = u32> {
     node.links().filter(|link| is_deaf(link.unheard)).map(|link| link.interface.index)
-}
-
-fn deafness(node: &Node) -> impl Iterator<Item = String> {
-    node.links().filter(|link| is_deaf(link.unheard)).map(|link| {
-        format!(
-            "no multicast comes in on {}, not even this host's own; a firewall may drop it: open UDP port 8000 \
-             there, for the group and from the link",
-            link.interface.name
-        )
-    })
 }
 
 /// Interfaces that were named and cannot be used, or that there is none at all.
@@ -233,7 +269,7 @@ mod tests {
             let eth0 = Interface { index: 2, name: "eth0".to_owned(), networks, loopback: false };
             let snapshot = Snapshot { used: vec![eth0.clone()], ..Snapshot::default() };
             let now = Instant::from_micros(1_000_000);
-            let mut host = Self { node, now, snapshot, troubles: Troubles::default(), reviews: 0 };
+            let mut host = Self { node, now, snapshot, troubles: Troubles::new(PORT), reviews: 0 };
             host.node.handle(now, Input::Interfaces(vec![eth0]));
             host
         }
@@ -304,6 +340,22 @@ mod tests {
             (2..=3).for_each(|number| host.hear(address(number), &heartbeat(number, sequence)));
         }
         assert_eq!((host.troubles.sentences(), host.reviews), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn where_nothing_comes_in_the_port_to_open_is_the_one_in_use() {
+        let mut host = Host::new();
+        host.troubles = Troubles::new(18_000);
+        for _ in 0..3 {
+            host.node.handle(host.now, Input::Command(kimchi_peers_proto::Command::Search));
+            while !matches!(host.node.poll(), Output::Wait { .. }) {}
+            host.now += Duration::from_secs(11);
+            host.node.handle(host.now, Input::Tick);
+            while !matches!(host.node.poll(), Output::Wait { .. }) {}
+        }
+        host.troubles.review((host.now, &host.node), &host.snapshot, &Selection::default(), &[]);
+        let told = host.troubles.sentences();
+        assert!(told.len() == 1 && told[0].contains("open UDP port 18000 there"), "{told:?}");
     }
 
     #[test]

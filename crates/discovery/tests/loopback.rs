@@ -82,3 +82,26 @@ async fn a_host_whose_last_handle_is_dropped_says_goodbye() {
     wait_for(&mut events, "kvm-2", Change::Down).await;
     first.shutdown().await;
 }
+
+/// Has the host look around anew, and tells whether it says that another program has its port.
+async fn tells_of_a_rival(host: &Discovery, port: u16) -> bool {
+    host.set_interfaces(vec!["lo".to_owned()]).await.unwrap();
+    let troubles = host.status().await.unwrap().troubles;
+    troubles.iter().any(|trouble| trouble.starts_with(&format!("another program has UDP port {port} open too")))
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn both_of_two_programs_on_one_port_say_so() {
+    let with_all_addresses = |name| Config { address: None, ..host(name, "127.0.0.1", 18_106) };
+    let daemon = Discovery::start(with_all_addresses("kvm-1")).unwrap();
+    // One that has an address of its own takes nothing from the other.
+    let demo = Discovery::start(host("kvm-2", "127.87.0.2", 18_106)).unwrap();
+    assert!(!tells_of_a_rival(&daemon, 18_106).await && !tells_of_a_rival(&demo, 18_106).await);
+    let embedded = Discovery::start(with_all_addresses("kvm-3")).unwrap();
+    assert!(tells_of_a_rival(&embedded, 18_106).await && tells_of_a_rival(&daemon, 18_106).await);
+    assert!(!tells_of_a_rival(&demo, 18_106).await);
+    embedded.shutdown().await;
+    assert!(!tells_of_a_rival(&daemon, 18_106).await);
+    daemon.shutdown().await;
+    demo.shutdown().await;
+}

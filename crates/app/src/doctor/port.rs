@@ -16,7 +16,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         }
         Some(_) if facts.host.port_holders.iter().any(|holder| holder.for_all_addresses) => Finding::warning(
             CHECK,
-            format!("{who} has UDP port {port} open too, and may take answers meant for this host"),
+            format!(
+                "{who} has UDP port {port} open too, and what is sent to this host alone reaches only one of the two; a \
+                 program that embeds discovery should ask this daemon's API instead"
+            ),
         ),
         Some(_) => return vec![Finding::ok(CHECK, format!("UDP port {port} is this daemon's"))],
         None if holders.is_empty() => return vec![Finding::ok(CHECK, format!("UDP port {port} is free"))],
