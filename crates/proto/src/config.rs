@@ -14,6 +14,9 @@ pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x132);
 pub const PORT: u16 = 8000;
 
 /// What the engine's behaviour depends on. [`Config::default`] suits a local network of 2 to 1,000 hosts.
+///
+/// Where a [`crate::Node`] is made, each value is brought into its range: no time is longer than 365 days, and one after which
+/// something is done again is 1 ms or longer; `missed_heartbeats` is 1 to 1,000; rates and bursts are 1 to 1,000,000.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The IPv4 group; all hosts of a network need the same.
@@ -165,11 +168,11 @@ impl Default for Config {
 impl Config {
     /// The heartbeat interval in a network of `hosts` hosts, before jitter.
     pub fn heartbeat_interval(&self, hosts: usize) -> Duration {
-        self.heartbeat.max(self.heartbeat_share * u32::try_from(hosts).unwrap_or(u32::MAX))
+        self.heartbeat.max(Self::times(self.heartbeat_share, u32::try_from(hosts).unwrap_or(u32::MAX)))
     }
 
     /// The longest random delay of an answer in a network of `hosts` hosts.
     pub fn answer_jitter(&self, hosts: usize) -> Duration {
-        self.answer_jitter_max.min(self.answer_jitter_share * u32::try_from(hosts).unwrap_or(u32::MAX))
+        self.answer_jitter_max.min(Self::times(self.answer_jitter_share, u32::try_from(hosts).unwrap_or(u32::MAX)))
     }
 }

@@ -106,7 +106,7 @@ impl Node {
         let Some(peer) = self.table.get(key) else { return };
         let forgotten_at = peer.state_since + self.remembered_for(peer);
         let next = if is_lost_base(peer) {
-            now + now.since(peer.state_since).clamp(self.base_search_delay(peer), LOST_BASE_SEARCH_MAX)
+            now + now.since(peer.state_since).max(self.base_search_delay(peer)).min(LOST_BASE_SEARCH_MAX)
         } else {
             forgotten_at
         };

@@ -30,6 +30,7 @@ mod announce;
 mod answer;
 mod aside;
 mod base64;
+mod bounds;
 mod certificate;
 mod chain;
 mod claim;

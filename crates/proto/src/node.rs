@@ -99,6 +99,7 @@ impl Node {
     /// `seed` decides every random choice; draw it from the operating system, or fix it to repeat a run. Nothing
     /// happens before the first [`Input::Interfaces`].
     pub fn new(identity: Identity, profile: Profile, config: Config, seed: u64, known: Vec<KnownPeer>) -> Self {
+        let config = config.bounded();
         let mut node = Self {
             secret: None,
             keyring: Keyring::default(),
@@ -170,11 +171,13 @@ impl Node {
         self.config.mode
     }
 
-    /// Tells the engine what happened. Never panics and never blocks, whatever the input.
+    /// Tells the engine what happened. Never panics and never blocks, whatever the input; a time after [`Instant::LATEST`] counts
+    /// as that, and one before the last is allowed.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         if self.left {
             return;
         }
+        let now = now.min(Instant::LATEST);
         let told = self.outputs.len();
         // Whatever this host said after its goodbye would undo it, so nothing but the passing of time counts then.
         if !self.leaving {

@@ -18,6 +18,10 @@ impl Instant {
     /// The origin of the caller's clock.
     pub const ZERO: Self = Self(NonZeroU64::MIN);
 
+    /// The latest time that the engine takes: 2^63 microseconds after the origin, some 292,000 years. What is later counts as this,
+    /// so that there is always a later time for what is to be done again.
+    pub const LATEST: Self = Self::from_micros(1 << 63);
+
     /// The point `microseconds` after the origin, at most 2^64 - 2 of them.
     pub const fn from_micros(microseconds: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(microseconds))
