@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use crate::config::Config;
+use crate::config::{Config, InvalidConfig, check_ports};
 use crate::driver::{Driver, Request};
 use crate::events::{Events, Publisher};
 use crate::interfaces::Selection;
@@ -21,8 +21,8 @@ const REQUEST_QUEUE: usize = 64;
 /// The goodbye takes 90 ms; a task that needs much longer is stuck.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(1);
 
-/// Discovery on this host: a handle of the task that does it. Dropping the last handle says goodbye too, if the runtime
-/// goes on long enough; [`Discovery::shutdown`] waits for it.
+/// Discovery on this host: the handle of the task that does it; share it in an `Arc`. Dropping it says goodbye too, if the runtime
+/// goes on for 100 ms, which it does not where `main` ends: [`Discovery::shutdown`] waits for it.
 #[derive(Debug)]
 pub struct Discovery {
     requests: mpsc::Sender<Request>,
@@ -34,9 +34,24 @@ pub struct Discovery {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// Other hosts could not read what this host says.
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
     /// The operating system refused a timer or a netlink socket.
     #[error("cannot watch the network: {0}")]
     System(#[from] io::Error),
+}
+
+/// Why a profile was not taken. The one from before is still told.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+    /// Other hosts could not read it.
+    #[error(transparent)]
+    Invalid(#[from] InvalidConfig),
+    /// Discovery has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
 }
 
 /// Why a question was not answered.
@@ -51,11 +66,12 @@ impl Discovery {
     /// every 5 s and told in [`Status::troubles`].
     ///
     /// # Errors
-    /// The operating system refuses a timer or a netlink socket.
+    /// Other hosts could not read what `config` has this host say; the operating system refuses a timer or a netlink socket.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
         let engine = config.engine();
         let (request_sender, requests) = mpsc::channel(REQUEST_QUEUE);
         let events = Publisher::default();
@@ -146,9 +162,10 @@ impl Discovery {
     /// Changes what this host tells of itself and announces it.
     ///
     /// # Errors
-    /// [`Ended`].
-    pub async fn set_profile(&self, profile: Profile) -> Result<(), Ended> {
-        self.tell(Request::Command(Command::Profile(profile))).await
+    /// Other hosts could not read it, or [`Ended`].
+    pub async fn set_profile(&self, profile: Profile) -> Result<(), ProfileError> {
+        check_ports(&profile)?;
+        Ok(self.tell(Request::Command(Command::Profile(profile))).await?)
     }
 
     /// Changes which interfaces are used; empty means all that are suitable.

@@ -7,13 +7,18 @@
 //! let discovery = Discovery::start(Config::new("kvm-1")?)?;
 //! let mut events = discovery.subscribe();
 //! loop {
-//!     match events.next().await {
-//!         Ok(Event::Peer { change, peer, .. }) => println!("{} {} {:?}", change.as_str(), peer.name, peer.addresses()),
-//!         Ok(_) => {}
-//!         Err(EventsError::Missed(_)) => println!("now there are {} peers", discovery.peers().await?.len()),
-//!         Err(_) => break,
+//!     tokio::select! {
+//!         event = events.next() => match event {
+//!             Ok(Event::Peer { change, peer, .. }) => println!("{} {} {:?}", change.as_str(), peer.name, peer.addresses()),
+//!             Ok(_) => {}
+//!             Err(EventsError::Missed(_)) => println!("now there are {} peers", discovery.peers().await?.len()),
+//!             Err(_) => break,
+//!         },
+//!         _ = tokio::signal::ctrl_c() => break,
 //!     }
 //! }
+//! // Says goodbye. Without it the peers see this host as suspect, then as lost.
+//! discovery.shutdown().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -71,8 +76,8 @@ mod status;
 mod troubles;
 
 pub use clock::{now, wall_clock};
-pub use config::{Config, ConfigError};
-pub use discovery::{Discovery, Ended, StartError};
+pub use config::{Config, ConfigError, InvalidConfig};
+pub use discovery::{Discovery, Ended, ProfileError, StartError};
 pub use events::{Events, EventsError};
 pub use identity::{HostKey, HostKeyError};
 pub use interfaces::{InterfaceChoice, Ipv6, interfaces, own_addresses};
@@ -80,9 +85,10 @@ pub use policy::Choice;
 pub use status::{LinkStatus, Status};
 
 pub use kimchi_peers_proto::{
-    ABSENCE_MAX, Absence, Away, Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts,
-    GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId, GroupKey, Hearing, HostName, HostSecret, Identity, Instant,
-    InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName, InvalidMode, InvalidNote, Keyring, KeyringError,
-    Kind, KnownPeer, Matrix, MatrixHost, MatrixRow, Mode, Network, Note, PORT, Path, Peer, PeerId, PeerKey, Profile,
-    Reach, Reason, State, Trust,
+    ABSENCE_MAX, Absence, Away, Cause, CertificateHash, Change, Conflict, Counters, Event, Fact, FactSet, Facts, Few,
+    GROUP_KEYS_MAX, GROUP_V4, GROUP_V6, GroupId, GroupKey, Hearing, HostName, HostSecret, INTEGER_MAX, Identity,
+    Instant, InvalidAbsence, InvalidCertificateHash, InvalidFact, InvalidGroupId, InvalidGroupKey, InvalidHostName,
+    InvalidMode, InvalidNote, InvalidPeerId, InvalidPeerKey, Keyring, KeyringError, Kind, KnownPeer, Matrix,
+    MatrixHost, MatrixRow, Mode, Network, Note, PORT, Path, Peer, PeerId, PeerKey, Profile, Reach, Reason, State,
+    Trust,
 };

@@ -8,6 +8,8 @@
 
 #[path = "public_api/foreign.rs"]
 mod foreign;
+#[path = "public_api/named.rs"]
+mod named;
 #[path = "public_api/sources.rs"]
 mod sources;
 #[path = "public_api/surface.rs"]
@@ -53,4 +55,11 @@ fn no_type_of_another_crate_is_in_it() {
     let [library, engine] = crates();
     let foreign: Vec<String> = surface::items(&library, &engine).iter().flat_map(foreign::of).collect();
     assert!(foreign.is_empty(), "a user would depend on {foreign:?}");
+}
+
+#[test]
+fn every_type_of_it_can_be_named() {
+    let [library, engine] = crates();
+    let missing = named::missing(&surface::items(&library, &engine));
+    assert!(missing.is_empty(), "a user cannot write a function that takes {missing:?}");
 }

@@ -4,8 +4,9 @@
 //! its name: an administrator who tries the strict mode for a minute would give away the names of all hosts that are down.
 
 use crate::event::{Cause, Change};
+use crate::known::KnownPeer;
 use crate::node::Node;
-use crate::peer::{KnownPeer, Peer, Reason, State};
+use crate::peer::{Peer, Reason, State};
 use crate::time::Instant;
 
 impl Node {

@@ -49,7 +49,8 @@ pub struct Datagram<'a> {
     pub from: SocketAddr,
     /// Whether it was sent to the group or to this host alone.
     pub lane: Lane,
-    /// Its time to live or hop limit on arrival.
+    /// Its time to live or hop limit on arrival, as the kernel tells it (`IP_RECVTTL`, `IPV6_RECVHOPLIMIT`). What was sent to this
+    /// host alone is dropped unless it is [`crate::UNICAST_TTL`]: it would have crossed a router.
     pub ttl: u8,
     /// Its payload. One byte more than [`crate::DATAGRAM_MAX`] is enough to tell that it was longer.
     pub bytes: &'a [u8],

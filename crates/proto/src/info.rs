@@ -299,8 +299,8 @@ impl Members {
                     && self.nonce.is_none()
                     && self.echo.is_none()
                     && [&self.suspect, &self.dead, &self.heard].iter().all(|list| list.is_none());
-                let seconds = u32::try_from(seconds).ok()?;
-                alone.then(|| Some(Box::new(Absence { seconds, reason })))
+                let absence = Absence::new(u32::try_from(seconds).ok()?, reason).ok()?;
+                alone.then(|| Some(Box::new(absence)))
             }
             (Some(_), None) | (None, Some(_)) => None,
         }

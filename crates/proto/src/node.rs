@@ -14,9 +14,10 @@ use crate::event::{Cause, Change, Command, Event, Input, Output, Profile};
 use crate::group::Keyring;
 use crate::id::PeerId;
 use crate::interface::Interface;
+use crate::known::KnownPeer;
 use crate::link::Link;
 use crate::message::INTEGER_MAX;
-use crate::peer::{KnownPeer, Path, Peer, PeerKey, State};
+use crate::peer::{Path, Peer, PeerKey, State};
 use crate::prove::Gate;
 use crate::said::Said;
 use crate::signature::HostSecret;
@@ -131,7 +132,8 @@ impl Node {
     /// Signs everything that this host says from the start, and takes from extended peers only what is signed. `keyring` has
     /// the keys of its group, if it is in one. The host's identity becomes that of `secret`.
     ///
-    /// Without this a node trusts whatever it hears: good for a simulation, or a network that nobody else can send to.
+    /// Without this a node trusts whatever it hears and signs nothing: good for a simulation, or a network that nobody else can
+    /// send to. Hosts that are sealed, as all real ones are, do not list an extended node that does not sign.
     #[must_use]
     pub fn sealed(mut self, secret: HostSecret, keyring: Keyring) -> Self {
         self.identity.id = secret.id();

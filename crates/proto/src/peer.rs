@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::absence::Away;
 use crate::certificate::CertificateHash;
 use crate::digest::Mark;
@@ -58,18 +60,24 @@ impl fmt::Display for PeerKey {
     }
 }
 
+/// Why a text is no key of a row. The text's owner is to blame; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "not the key of a peer: use an identity, an identity and an address joined by @@, or a name and an address joined by @"
+)]
+pub struct InvalidPeerKey;
+
 impl std::str::FromStr for PeerKey {
-    type Err = ();
+    type Err = InvalidPeerKey;
 
     /// Reads what `Display` writes.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if let Some((id, address)) = text.split_once("@@") {
-            return Ok(Self::Clone(id.parse().map_err(drop)?, address.parse().map_err(drop)?));
-        }
-        match text.split_once('@') {
-            Some((name, address)) => Ok(Self::Base(name.parse().map_err(drop)?, address.parse().map_err(drop)?)),
-            None => text.parse().map(Self::Identity).map_err(drop),
-        }
+    fn from_str(text: &str) -> Result<Self, InvalidPeerKey> {
+        let read = || match (text.split_once("@@"), text.split_once('@')) {
+            (Some((id, address)), _) => Some(Self::Clone(id.parse().ok()?, address.parse().ok()?)),
+            (None, Some((name, address))) => Some(Self::Base(name.parse().ok()?, address.parse().ok()?)),
+            (None, None) => text.parse().map(Self::Identity).ok(),
+        };
+        read().ok_or(InvalidPeerKey)
     }
 }
 
@@ -373,31 +381,20 @@ impl Peer {
     }
 }
 
-/// A peer as it was known at the end of the last run, given to the engine at its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownPeer {
-    /// What identifies the row.
-    pub key: PeerKey,
-    /// The host's name.
-    pub name: HostName,
-    /// Where its console answered HTTP.
-    pub http_port: u16,
-    /// Where its console answered HTTPS.
-    pub https_port: u16,
-    /// Its newest known incarnation; 0 for a base peer.
-    pub epoch: u64,
-    /// The newest known number within that; 0 for a base peer.
-    pub sequence: u64,
-    /// What it told of itself.
-    pub facts: Facts,
-    /// What its console proved itself by, as it said.
-    pub certificate: Option<CertificateHash>,
-    /// Its addresses, the one to use first.
-    pub addresses: Vec<IpAddr>,
-    /// Why it was down; `None` where it was there.
-    pub down: Option<Reason>,
-    /// What it had proved.
-    pub trust: Trust,
-    /// Whether the name is this row's.
-    pub holds_name: bool,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_is_written_or_said_to_be_none() {
+        let id = PeerId::from_bytes([7; 32]);
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let name: HostName = "kvm-1".parse().unwrap();
+        for key in [PeerKey::Identity(id), PeerKey::Clone(id, address), PeerKey::Base(name, address)] {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for none in ["", "kvm-1", "kvm-1@", "kvm-1@@192.0.2.1", "@192.0.2.1"] {
+            assert_eq!(none.parse::<PeerKey>(), Err(InvalidPeerKey), "{none}");
+        }
+    }
 }

@@ -324,8 +324,8 @@ impl Node {
                 peer.goodbye = Some(Box::new((extension.epoch, extension.sequence)));
                 // The other copies of the goodbye say the same, a little later.
                 if let Some(absence) = extension.absence.as_deref().filter(|_| peer.state != State::Down) {
-                    let until = arrival.now + Duration::from_secs(absence.seconds.into());
-                    peer.away = Some(Box::new(Away { until, reason: absence.reason.clone() }));
+                    let until = arrival.now + Duration::from_secs(absence.seconds().into());
+                    peer.away = Some(Box::new(Away { until, reason: absence.reason().clone() }));
                 }
             }
             self.mark_down(arrival.now, &key, Reason::Left, Cause::Heard(Kind::Quit));

@@ -83,7 +83,7 @@ fn extension() -> impl Strategy<Value = Extension> {
                 4 => {
                     let reason = "new firmware, <2 h>".parse().unwrap();
                     let seconds = 1 + plain.time_to_live * 29;
-                    let absence = Some(Box::new(Absence { seconds, reason }));
+                    let absence = Some(Box::new(Absence::new(seconds, reason).unwrap()));
                     Extension { target: None, nonce: None, echo: None, absence, ..alone }
                 }
                 _ => plain,

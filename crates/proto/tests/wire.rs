@@ -97,7 +97,8 @@ fn extension_summary(extension: &Extension) -> String {
     words.extend(extension.pull.iter().map(|pull| pull_summary(pull)));
     words.extend(extension.roster.iter().map(|roster| roster_summary(roster)));
     words.extend(extension.claims.iter().map(|claims| claims_summary(claims)));
-    words.extend(extension.absence.iter().map(|absence| format!("away={} why={}", absence.seconds, absence.reason)));
+    words
+        .extend(extension.absence.iter().map(|absence| format!("away={} why={}", absence.seconds(), absence.reason())));
     words.join(" ")
 }
 

@@ -21,7 +21,7 @@ use kimchi_peers_proto::{
 use crate::base::BasePeer;
 use crate::naive::NaivePeer;
 use crate::net::SegmentIndex;
-use crate::wire::{Packet, known_peer};
+use crate::wire::Packet;
 
 /// Which host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,7 +228,7 @@ impl Host {
     /// What its next run knows from the last one.
     pub(crate) fn remembers(&self, memory: Memory) -> Vec<KnownPeer> {
         let last_run = self.last_run.as_deref().filter(|_| memory == Memory::Warm);
-        last_run.map(|node| node.table().iter().map(known_peer).collect()).unwrap_or_default()
+        last_run.map(|node| node.table().iter().map(KnownPeer::from).collect()).unwrap_or_default()
     }
 
     /// Makes the engine of the next run. The new epoch is stored before anything can be sent.

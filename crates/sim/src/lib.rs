@@ -54,7 +54,7 @@ pub use seed::{Seed, seed};
 pub use sweep::sweep;
 pub use tally::Tally;
 pub use trace::{Digest, Trace};
-pub use wire::{Packet, known_peer};
+pub use wire::Packet;
 pub use world::World;
 
 use std::time::Duration;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use kimchi_peers_proto::{
-    Claim, Claims, DecodeError, Extension, GROUP_V4, GROUP_V6, HostName, Info, Kind, KnownPeer, Lane, Message, PORT,
-    Peer, PeerId, UNICAST_TTL,
+    Claim, Claims, DecodeError, Extension, GROUP_V4, GROUP_V6, HostName, Info, Kind, Lane, Message, PORT, PeerId,
+    UNICAST_TTL,
 };
 
 use crate::fault::Slander;
@@ -89,22 +89,4 @@ pub(crate) fn slander_of(
         (extension.sequence, extension.claims) = (sequence + 1, Some(Box::new(claims)));
     }
     message.encode()
-}
-
-/// What a store keeps of a row for the next start.
-pub fn known_peer(peer: &Peer) -> KnownPeer {
-    KnownPeer {
-        trust: peer.trust,
-        holds_name: peer.holds_name,
-        key: peer.key.clone(),
-        name: peer.name.clone(),
-        http_port: peer.http_port,
-        https_port: peer.https_port,
-        epoch: peer.epoch,
-        sequence: peer.sequence,
-        facts: peer.facts.clone(),
-        certificate: peer.certificate.as_deref().copied(),
-        addresses: peer.addresses(),
-        down: peer.reason,
-    }
 }

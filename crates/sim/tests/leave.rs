@@ -27,7 +27,7 @@ fn an_announced_absence_is_known_by_all_and_over_with_the_return() -> Result<(),
         let nodes = all.iter().filter_map(|host| world.host(*host)?.node());
         nodes.flat_map(|node| node.table().iter()).filter(|peer| peer.away.is_some()).count()
     };
-    let absence = Absence { seconds: 600, reason: "firmware".parse().expect("a note") };
+    let absence = Absence::new(600, "firmware".parse().expect("a note")).expect("ten minutes");
     world.apply(Fault::Leave(all[7], absence));
     world.reach(Goal::known_by_all(all[7]), millis(1))?;
     world.run_for(seconds(60))?;

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use kimchi_peers::{ABSENCE_MAX, Absence, Note};
+use kimchi_peers::{Absence, Note};
 
 use crate::api::error::ApiError;
 use crate::daemon::Daemon;
@@ -23,14 +23,12 @@ pub(crate) async fn leave(
 ) -> Result<(StatusCode, Json<PlannedView>), ApiError> {
     let Json(Object(LeaveRequest { seconds, reason })) = body.map_err(ApiError::from)?;
     let wrong = |reason: String| ApiError::new(StatusCode::BAD_REQUEST, "KPAPI0400", reason);
-    if !(1..=ABSENCE_MAX).contains(&seconds) {
-        return Err(wrong(format!("an absence takes 1 to {ABSENCE_MAX} seconds, which are 30 days")));
-    }
     let reason = reason.as_deref().unwrap_or(REASON_DEFAULT);
     let reason: Note = reason.parse().map_err(|error| wrong(format!("the reason is {error}")))?;
+    let absence = Absence::new(seconds, reason).map_err(|error| wrong(error.to_string()))?;
     let until = SystemTime::now() + Duration::from_secs(seconds.into());
-    let view = PlannedView { until: rfc3339(until), reason: reason.to_string(), overdue: false };
+    let view = PlannedView { until: rfc3339(until), reason: absence.reason().to_string(), overdue: false };
     tracing::info!(until = view.until, reason = view.reason, "leaving for a while, as asked");
-    daemon.leave(Absence { seconds, reason });
+    daemon.leave(absence);
     Ok((StatusCode::ACCEPTED, Json(view)))
 }

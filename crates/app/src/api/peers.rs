@@ -95,9 +95,9 @@ pub(crate) async fn show(
     let links = daemon.discovery.status().await.map_err(|_| ApiError::ended())?.links;
     let interface = |index: u32| links.iter().find(|link| link.index == index).map(|link| link.name.clone());
     // The registry changes with events; when a path was heard last changes without one.
-    let fresh = match id.parse() {
+    let fresh = match id.parse::<PeerKey>() {
         Ok(key) => daemon.discovery.peer(key).await.map_err(|_| ApiError::ended())?,
-        Err(()) => None,
+        Err(_) => None,
     };
     let detail = {
         let registry = daemon.registry();

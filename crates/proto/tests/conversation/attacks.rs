@@ -95,7 +95,7 @@ fn a5_a_forged_goodbye_takes_nobody_off() {
 #[test]
 fn a5_nobody_announces_an_absence_for_another_and_a_replay_announces_none() {
     let mut lan = settled(2, Mode::Mark, &[]);
-    let absence = Absence { seconds: 600, reason: "firmware".parse().unwrap() };
+    let absence = Absence::new(600, "firmware".parse().unwrap()).unwrap();
     let goodbye = |sequence, signer| {
         let message = with(extended(Kind::Quit, 2, sequence), |extension| {
             extension.id = secret(2).id();

@@ -99,7 +99,7 @@ fn only_a_believed_goodbye_of_who_was_there_announces_an_absence() {
 }
 
 fn firmware() -> Absence {
-    Absence { seconds: 7200, reason: "firmware".parse().unwrap() }
+    Absence::new(7200, "firmware".parse().unwrap()).unwrap()
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn is_silent(step: &Step<'_>, peer: &Peer, told: Option<Instant>) -> bool {
 /// A row is away as announced exactly where the goodbye says so.
 fn is_away_as_said(packet: &Packet, peer: &Peer) -> bool {
     let extension = packet.message.as_ref().ok().and_then(|message| message.info.extension.as_ref());
-    let said = extension.and_then(|extension| extension.absence.as_deref()).map(|absence| &absence.reason);
+    let said = extension.and_then(|extension| extension.absence.as_deref()).map(|absence| absence.reason());
     peer.away.as_deref().map(|away| &away.reason) == said
 }
 
