@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use crate::api::error::ApiError;
+use crate::client::{ClientError, resolve};
 use crate::daemon::Daemon;
 use crate::output::changes_as_csv;
 use crate::store::{Availability, AvailabilityQuestion, HistoryEntry, HistoryFilter};
@@ -89,7 +90,8 @@ pub(crate) async fn changes(
         return Err(wrong(format!("limit must be 1 to {LIMIT_MAX}")));
     }
     let (since, until) = (time("since", query.since)?, time("until", query.until)?);
-    let entries = daemon.store.history(HistoryFilter { peer: query.peer, since, until, limit }).await?;
+    let peer = whose(&daemon, query.peer).await?;
+    let entries = daemon.store.history(HistoryFilter { peer, since, until, limit }).await?;
     let changes: Vec<ChangeView> = entries.into_iter().map(change).collect();
     Ok(match query.format {
         Format::Json => Json(changes).into_response(),
@@ -106,6 +108,7 @@ pub(crate) async fn availability(
     query: Result<Query<AvailabilityQuery>, QueryRejection>,
 ) -> Result<Json<AvailabilityView>, ApiError> {
     let Query(AvailabilityQuery { window, peer }) = query.map_err(|error| wrong(error.body_text()))?;
+    let peer = whose(&daemon, peer).await?;
     let (slices, slice_seconds) = window.slices();
     let until = unix_milliseconds(SystemTime::now());
     let slice = i64::from(slice_seconds) * 1000;
@@ -122,6 +125,27 @@ pub(crate) async fn availability(
         slice_seconds: slice_seconds.into(),
         peers: names.into_iter().zip(answers).map(row).collect(),
     }))
+}
+
+/// The id of the peer that a text means: one in the list by its id, name or address, or one that left it and is in the history by
+/// its id.
+async fn whose(daemon: &Daemon, given: Option<String>) -> Result<Option<String>, ApiError> {
+    let Some(given) = given else { return Ok(None) };
+    let peers = daemon.registry().views();
+    match resolve(&peers, &given) {
+        Ok(Some(found)) => return Ok(Some(found.peer.id.clone())),
+        Ok(None) | Err(ClientError::NoSuchPeer(_)) => {}
+        Err(several) => return Err(ApiError::new(StatusCode::CONFLICT, "KPPEER0411", several.to_string())),
+    }
+    let newest = HistoryFilter { peer: Some(given.clone()), limit: 1, ..HistoryFilter::default() };
+    if daemon.store.history(newest).await?.is_empty() {
+        let reason = format!(
+            "nothing is known of a peer {given}: give the id of one in GET /v1/peers or of one that was, or the name or an \
+             address of one in the list"
+        );
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "KPPEER0404", reason));
+    }
+    Ok(Some(given))
 }
 
 fn row((name, answer): (String, Availability)) -> PeerAvailability {

@@ -29,6 +29,8 @@ mod tls;
 mod trust;
 mod validity;
 mod watched;
+#[cfg(test)]
+mod words;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use kimchi_peers::PeerKey;
 
 use crate::api::entity::tagged;
 use crate::api::error::ApiError;
+use crate::client::peer_path;
 use crate::daemon::{Daemon, present};
 use crate::store::{HistoryEntry, HistoryFilter};
 use crate::view::{
@@ -155,10 +156,10 @@ async fn history(daemon: &Daemon, id: String) -> Vec<HistoryView> {
 pub(crate) async fn add(
     State(daemon): State<Arc<Daemon>>,
     body: Result<Json<Object<AddRequest>>, JsonRejection>,
-) -> Result<(StatusCode, Json<PeerView>), ApiError> {
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<PeerView>), ApiError> {
     let Json(Object(request)) = body.map_err(ApiError::from)?;
     let peer = daemon.add(&request).await?;
-    Ok((StatusCode::CREATED, Json(peer)))
+    Ok((StatusCode::CREATED, [(header::LOCATION, peer_path(&peer.id))], Json(peer)))
 }
 
 /// `DELETE /v1/peers/{id}`

@@ -75,7 +75,7 @@ Examples:
   kimchi-peers history kvm-2 --since 2d             what happened to one in the last two days
   kimchi-peers history --since 30d --limit 10000 -o csv > changes.csv
 
-Changes are kept for five weeks, 20,000 at most. `show PEER` tells how much of the time a peer was there.";
+Changes are kept for five weeks, 20,000 at most; of a local peer that was heard for less than ten seconds, none is. `show PEER` tells how much of the time a peer was there.";
 
 fn since(text: &str) -> Result<Since, &'static str> {
     let ago = || humantime::parse_duration(text).map(Since::Ago);

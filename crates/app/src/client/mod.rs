@@ -33,6 +33,7 @@ pub(crate) use belief::Belief;
 pub(crate) use error::{ClientError, Credential};
 pub(crate) use events::{Followed, Follower};
 pub(crate) use known::Known;
+pub(crate) use questions::peer_path;
 pub(crate) use resolve::{resolve, resolve_among, resolve_beginning, resolve_either, resolve_whole};
 pub(crate) use token::{Token, state_directory};
 

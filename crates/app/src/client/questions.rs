@@ -39,14 +39,17 @@ impl Client {
                 path.push_str(&format!("&{name}={}", segment(value)));
             }
         }
-        self.read(&path).await
+        self.read(&path).await.map_err(|error| not_found(error, peer.unwrap_or_default()))
     }
 
     /// When one peer was there in a window that the API knows, such as `24h`; nothing of one that is not in the list.
     pub(crate) async fn availability(&self, window: &str, id: &str) -> Result<Option<PeerAvailability>, ClientError> {
         let path = format!("/v1/availability?window={window}&peer={}", segment(id));
-        let view: AvailabilityView = self.read(&path).await?;
-        Ok(view.peers.into_iter().next())
+        match self.read::<AvailabilityView>(&path).await {
+            Ok(view) => Ok(view.peers.into_iter().next()),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The daemon's own host.
@@ -171,7 +174,7 @@ fn not_found(error: ClientError, id: &str) -> ClientError {
 }
 
 /// The path of one peer, its id as one segment.
-pub(super) fn peer_path(id: &str) -> String {
+pub(crate) fn peer_path(id: &str) -> String {
     path_below("/v1/peers/", id)
 }
 

@@ -38,11 +38,18 @@ async fn history(client: &Client, arguments: &HistoryArguments, screen: &mut Scr
 async fn id_of(client: &Client, given: &str) -> Result<String, ClientError> {
     let peers = client.peers().await?;
     let id = given.trim();
-    match resolve_either(&peers, given) {
-        Ok(peer) => Ok(peer.id.clone()),
-        Err(ClientError::NoSuchPeer(_)) if !id.is_empty() && !client.history(Some(id), None, 1).await?.is_empty() => {
-            Ok(id.to_owned())
-        }
+    let error = match resolve_either(&peers, given) {
+        Ok(peer) => return Ok(peer.id.clone()),
+        Err(error) => error,
+    };
+    let may_be_gone = matches!(error, ClientError::NoSuchPeer(_)) && !id.is_empty();
+    if may_be_gone && is_in_history(client, id).await? { Ok(id.to_owned()) } else { Err(error) }
+}
+
+async fn is_in_history(client: &Client, id: &str) -> Result<bool, ClientError> {
+    match client.history(Some(id), None, 1).await {
+        Ok(changes) => Ok(!changes.is_empty()),
+        Err(ClientError::NoSuchPeer(_)) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -55,6 +62,9 @@ mod tests {
     use crate::output::Surface;
     use crate::output::change;
     use crate::view::ChangeView;
+
+    /// As the API answers about whom nobody knows.
+    const UNKNOWN: &str = r#"{"code":"KPPEER0404","reason":"nothing is known of a peer kvm-8"}"#;
 
     async fn asked(api: &Api, arguments: &HistoryArguments) -> (Result<(), Failure>, String, String) {
         let (mut screen, data, words) = Screen::in_memory(Surface::default());
@@ -74,7 +84,7 @@ mod tests {
             ("GET /v1/history?limit=100&peer=kvm-1%4010.0.0.1", 200, json(&[change("up", Some("search"), "kvm-1")])),
             ("GET /v1/history?limit=1&peer=kvm-9%4010.0.0.1", 200, json(std::slice::from_ref(&gone))),
             ("GET /v1/history?limit=100&peer=kvm-9%4010.0.0.1", 200, json(&[gone])),
-            ("GET /v1/history?limit=1&peer=kvm-8", 200, json(&[])),
+            ("GET /v1/history?limit=1&peer=kvm-8", 404, UNKNOWN.to_owned()),
         ])
         .await;
         let (outcome, data, _) = asked(&api, &HistoryArguments::of(Some("kv"), Records::Table)).await;

@@ -145,7 +145,9 @@ fn ask_to_sign_in(conformance: &mut Conformance, daemon: &Daemon) {
 }
 
 fn ask_the_doctor(conformance: &mut Conformance, daemon: &Daemon) {
-    for (query, status) in [("?peer=nobody", 200), ("?peer=kvm-base", 200), ("?peer=192.0.2.9", 200), ("?per=x", 400)] {
+    for (query, status) in
+        [("?peer=nobody", 200), ("?peer=kvm-base", 200), ("?peer=192.0.2.9", 200), ("?per=x", 400), ("?peer=", 400)]
+    {
         let request = daemon.http("GET", &format!("/v1/doctor{query}"));
         assert_eq!(conformance.ask("/v1/doctor", "get", &request).status, status, "{query}");
     }
@@ -158,7 +160,11 @@ fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
         answer
     };
     assert_eq!(ask("/v1/history", "", 200).json()[0]["event"], "removed");
-    assert_eq!(ask("/v1/history", "?peer=nobody", 200).json(), Value::Array(vec![]));
+    assert_eq!(ask("/v1/history", "?peer=nobody", 404).json()["code"], "KPPEER0404");
+    // Heard and not proven yet: nothing is kept, by whatever it is called.
+    for given in ["kvm-base@127.0.0.2", "KVM-BASE", "127.0.0.2"] {
+        assert_eq!(ask("/v1/history", &format!("?peer={given}"), 200).json(), Value::Array(vec![]), "{given}");
+    }
     assert_eq!(ask("/v1/history", "?until=2020-01-01T00:00:00Z", 200).json(), Value::Array(vec![]));
     let csv = ask("/v1/history", "?peer=kvm9.invalid:8001&since=2020-01-01T00:00:00Z&limit=1&format=csv", 200).text();
     assert!(csv.starts_with("time,peer,name,event,cause,address,certificate\r\n"), "{csv}");
@@ -181,7 +187,14 @@ fn ask_about_history(conformance: &mut Conformance, daemon: &Daemon) {
         assert_eq!((letters.len(), letters.trim_start_matches('-')), (slices, "u"), "{row}");
         assert_eq!((&row["availability"], &row["flaps"]), (&1.0.into(), &0.into()), "{row}");
     }
-    assert_eq!(ask("/v1/availability", "?window=24h&peer=nobody", 200).json()["peers"], Value::Array(vec![]));
+    assert_eq!(
+        ask("/v1/availability", "?window=24h&peer=kvm-base", 200).json()["peers"][0]["peer"],
+        "kvm-base@127.0.0.2"
+    );
+    // In the list no more, and in the history.
+    let gone = ask("/v1/availability", "?window=24h&peer=kvm9.invalid:8001", 200).json();
+    assert_eq!(gone["peers"], Value::Array(vec![]));
+    assert_eq!(ask("/v1/availability", "?window=24h&peer=nobody", 404).json()["code"], "KPPEER0404");
     for wrong in ["", "?window=1h", "?window=24h&colour=red"] {
         ask("/v1/availability", wrong, 400);
     }
