@@ -12,7 +12,7 @@ use nix::cmsg_space;
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 
-use crate::socket::socket_address;
+use crate::arrival::socket_address;
 
 /// ICMP "destination unreachable", "port unreachable" (RFC 792).
 const PORT_UNREACHABLE_V4: (u8, u8) = (3, 3);

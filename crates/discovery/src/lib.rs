@@ -57,6 +57,7 @@
 //! The engine inside is [`kimchi_peers_proto`], which has no I/O; this crate adds the sockets, the watch on the
 //! interfaces, the clock, and [`remote`]: the health of peers in other networks that were added by hand.
 
+mod arrival;
 mod backlog;
 mod clock;
 mod config;

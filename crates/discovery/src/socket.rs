@@ -10,7 +10,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 
@@ -18,13 +18,14 @@ use kimchi_peers_proto::{DATAGRAM_MAX, Datagram, Instant, Lane, UNICAST_TTL};
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmmsg,
-    sendmsg, setsockopt, sockopt,
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmmsg, sendmsg, setsockopt,
+    sockopt,
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
+use crate::arrival::{Arrival, socket_address};
 use crate::backlog::Backlog;
 use crate::error_queue::{self, Unreachable};
 use crate::readiness;
@@ -47,6 +48,17 @@ enum Role {
     GroupV4,
     UnicastV4,
     V6,
+}
+
+impl Role {
+    fn lane(self, arrival: &Arrival) -> Lane {
+        match self {
+            Self::GroupV4 => Lane::Group,
+            Self::UnicastV4 => Lane::Unicast,
+            Self::V6 if arrival.to_group => Lane::Group,
+            Self::V6 => Lane::Unicast,
+        }
+    }
 }
 
 /// One socket.
@@ -185,7 +197,7 @@ impl DiscoverySocket {
                 if let Some(dropped) = arrival.kernel_drops {
                     *kernel_drops = dropped;
                 }
-                let lane = arrival.lane(*role);
+                let lane = role.lane(arrival);
                 if old && lane == Lane::Group {
                     return backlog.skip();
                 }
@@ -305,62 +317,6 @@ fn new_socket(domain: Domain) -> io::Result<Socket> {
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     }
     Ok(socket)
-}
-
-/// The address in the form of the standard library.
-pub(crate) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::new(address.ip(), address.port())));
-    let v6 = || {
-        address.as_sockaddr_in6().map(|address| {
-            SocketAddr::V6(SocketAddrV6::new(address.ip(), address.port(), address.flowinfo(), address.scope_id()))
-        })
-    };
-    v4.or_else(v6)
-}
-
-/// What the kernel tells beside a datagram.
-#[derive(Default)]
-struct Arrival {
-    interface: u32,
-    ttl: u8,
-    to_group: bool,
-    kernel_drops: Option<u32>,
-}
-
-impl Arrival {
-    fn of(messages: nix::Result<nix::sys::socket::CmsgIterator<'_>>) -> Self {
-        let mut arrival = Self::default();
-        for message in messages.into_iter().flatten() {
-            #[allow(
-                clippy::wildcard_enum_match_arm,
-                reason = "the kernel's list grows; what is not asked for is not sent"
-            )]
-            match message {
-                ControlMessageOwned::Ipv4PacketInfo(information) => {
-                    arrival.interface = u32::try_from(information.ipi_ifindex).unwrap_or(0);
-                }
-                ControlMessageOwned::Ipv6PacketInfo(information) => {
-                    arrival.interface = information.ipi6_ifindex;
-                    arrival.to_group = information.ipi6_addr.s6_addr.first() == Some(&0xff);
-                }
-                ControlMessageOwned::Ipv4Ttl(ttl) | ControlMessageOwned::Ipv6HopLimit(ttl) => {
-                    arrival.ttl = u8::try_from(ttl).unwrap_or(0);
-                }
-                ControlMessageOwned::RxqOvfl(dropped) => arrival.kernel_drops = Some(dropped),
-                _ => {}
-            }
-        }
-        arrival
-    }
-
-    fn lane(&self, role: Role) -> Lane {
-        match role {
-            Role::GroupV4 => Lane::Group,
-            Role::UnicastV4 => Lane::Unicast,
-            Role::V6 if self.to_group => Lane::Group,
-            Role::V6 => Lane::Unicast,
-        }
-    }
 }
 
 #[cfg(test)]

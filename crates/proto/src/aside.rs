@@ -6,7 +6,7 @@
 use crate::event::{Cause, Change};
 use crate::known::KnownPeer;
 use crate::node::Node;
-use crate::peer::{Peer, Reason, State};
+use crate::peer::{Reason, State};
 use crate::time::Instant;
 
 impl Node {
@@ -14,7 +14,7 @@ impl Node {
     pub(crate) fn set_refused_aside(&mut self, now: Instant) {
         let mode = self.config.mode;
         let refused: Vec<KnownPeer> =
-            self.table.iter().filter(|peer| !mode.admits(peer.trust)).map(what_is_known).collect();
+            self.table.iter().filter(|peer| !mode.admits(peer.trust)).map(KnownPeer::from).collect();
         for known in refused {
             self.remove_peer(now, &known.key, Cause::NotAdmitted);
             self.keep_aside(known);
@@ -54,23 +54,5 @@ impl Node {
         self.table.set_state(&key, State::Down, Some(reason), now);
         self.plan_down(now, &key);
         self.emit_peer(&key, Change::Changed, Cause::AdmittedAgain);
-    }
-}
-
-/// What is to be known of a row in a later run.
-fn what_is_known(peer: &Peer) -> KnownPeer {
-    KnownPeer {
-        key: peer.key.clone(),
-        name: peer.name.clone(),
-        http_port: peer.http_port,
-        https_port: peer.https_port,
-        epoch: peer.epoch,
-        sequence: peer.sequence,
-        facts: peer.facts.clone(),
-        certificate: peer.certificate.as_deref().copied(),
-        addresses: peer.addresses().to_vec(),
-        down: (peer.state == State::Down).then_some(peer.reason.unwrap_or(Reason::Lost)),
-        trust: peer.trust,
-        holds_name: peer.holds_name,
     }
 }
