@@ -2,6 +2,8 @@
 
 #[path = "../crates/app/src/api/mod.rs"]
 mod api;
+#[path = "../crates/app/src/budget.rs"]
+mod budget;
 #[path = "../crates/app/src/cli/mod.rs"]
 mod cli;
 #[path = "../crates/app/src/client/mod.rs"]

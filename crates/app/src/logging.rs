@@ -1,7 +1,5 @@
 //! Log lines on stderr. Under systemd each begins with its syslog priority, which the journal takes off.
 
-mod budget;
-
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -15,8 +13,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 use crate::settings::LogLevel;
-
-pub(crate) use budget::Budget;
 
 type Handle = reload::Handle<Targets, Registry>;
 

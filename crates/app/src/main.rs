@@ -1,6 +1,7 @@
 //! The kimchi-peers daemon and command line.
 
 mod api;
+mod budget;
 mod cli;
 mod client;
 mod command;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::http::request::Parts;
 
-use crate::logging::Budget;
+use crate::budget::Budget;
 
 /// What was told of each cause.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use kimchi_peers::{Conflict, Peer};
 
+use crate::budget::Budget;
 use crate::daemon::{Daemon, present};
-use crate::logging::Budget;
 use crate::view::{CertificateState, PeerState, PeerView};
 
 /// Lines a minute: enough for what befalls a network, too few for who invents conflicts.
