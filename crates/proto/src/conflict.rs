@@ -10,6 +10,18 @@ use crate::text::HostName;
 use crate::time::Instant;
 use crate::trust::{Trust, same_identity};
 
+impl Conflict {
+    /// The cause of the event that tells of it.
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Name(_) => Cause::NameConflict,
+            Self::Pinned(_) => Cause::KeyConflict,
+            Self::Address(_) => Cause::AddressConflict,
+            Self::Identity(_) => Cause::IdentityConflict,
+        }
+    }
+}
+
 impl Node {
     /// Flags the live rows of `name` if there are two of them, or one beside this host; takes the flag off otherwise.
     pub(crate) fn review_name(&mut self, name: &HostName) {
@@ -51,14 +63,12 @@ impl Node {
             return;
         }
         let newly = peer.conflict.is_none();
-        let ended = conflict.is_none();
-        let cause =
-            if matches!(conflict, Some(Conflict::Pinned(_))) { Cause::KeyConflict } else { Cause::NameConflict };
+        let cause = conflict.as_ref().map(Conflict::cause);
         peer.conflict = conflict.map(Box::new);
-        if ended {
-            self.emit_peer(key, Change::Changed, Cause::ConflictEnded);
-        } else if newly {
-            self.emit_peer(key, Change::Conflict, cause);
+        match cause {
+            None => self.emit_peer(key, Change::Changed, Cause::ConflictEnded),
+            Some(cause) if newly => self.emit_peer(key, Change::Conflict, cause),
+            Some(_) => {}
         }
     }
 

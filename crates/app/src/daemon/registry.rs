@@ -346,12 +346,7 @@ fn planned(peer: &Peer, before: Option<&LocalRow>) -> Option<Box<Planned>> {
 /// What a history begins with once a row is there to stay: that it came, when it did, and that it is in conflict if it is.
 fn beginning(now: i64, row: &LocalRow, cause: &str) -> Vec<Keep> {
     let mut entries = vec![history(row.state_since, row, Change::Up.as_str(), cause)];
-    let at_odds = row.peer.conflict.as_deref().map(|conflict| match conflict {
-        Conflict::Name(_) => Cause::NameConflict,
-        Conflict::Pinned(_) => Cause::KeyConflict,
-        Conflict::Address(_) => Cause::AddressConflict,
-        Conflict::Identity(_) => Cause::IdentityConflict,
-    });
+    let at_odds = row.peer.conflict.as_deref().map(Conflict::cause);
     entries.extend(at_odds.map(|cause| history(now, row, Change::Conflict.as_str(), cause.as_str())));
     entries
 }

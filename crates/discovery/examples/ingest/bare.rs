@@ -4,12 +4,11 @@ use std::io::IoSliceMut;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 
-use kimchi_peers_proto::{GROUP_V4, Message, PORT, PeerId};
+use kimchi_peers_proto::{GROUP_V4, PORT};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, setsockopt, sockopt};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
@@ -23,42 +22,26 @@ const BATCH: usize = 64;
 struct Counts {
     taken: AtomicU64,
     lost: AtomicU64,
-    /// What comes in is passed on until the load begins.
-    quiet: AtomicBool,
 }
 
 /// The counting thread.
 pub(crate) struct BareLoop {
     counts: Arc<Counts>,
     task: PathBuf,
-    early: Mutex<Receiver<Vec<u8>>>,
 }
 
 impl BareLoop {
     pub(crate) fn start() -> Self {
         let counts = Arc::new(Counts::default());
-        let (sender, early) = channel();
         let (announce, announced) = channel();
         let shared = Arc::clone(&counts);
         std::thread::spawn(move || {
             let task = std::fs::read_link("/proc/thread-self").expect("/proc");
             announce.send(PathBuf::from("/proc").join(task)).expect("the main thread waits");
             let socket = open();
-            count(&socket, &shared, |bytes| drop(sender.send(bytes.to_vec())));
+            count(&socket, &shared);
         });
-        Self { counts, task: announced.recv().expect("the thread runs"), early: Mutex::new(early) }
-    }
-
-    /// The first datagram that this peer sent.
-    pub(crate) fn first_of(&self, id: PeerId) -> Vec<u8> {
-        let early = self.early.lock().expect("one thread asks");
-        let is_wanted = |bytes: &Vec<u8>| {
-            let extension = Message::decode(bytes).ok().and_then(|message| message.info.extension);
-            extension.is_some_and(|extension| extension.id == id)
-        };
-        let found = std::iter::from_fn(|| early.recv_timeout(Duration::from_secs(15)).ok()).find(is_wanted);
-        self.counts.quiet.store(true, Ordering::Relaxed);
-        found.expect("the daemon announces itself")
+        Self { counts, task: announced.recv().expect("the thread runs") }
     }
 
     pub(crate) fn sample(&self) -> Sample {
@@ -87,7 +70,7 @@ fn open() -> Socket {
     socket
 }
 
-fn count(socket: &Socket, counts: &Counts, mut pass_on: impl FnMut(&[u8])) {
+fn count(socket: &Socket, counts: &Counts) {
     let mut buffers = vec![[0_u8; 1201]; BATCH];
     loop {
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
@@ -98,9 +81,6 @@ fn count(socket: &Socket, counts: &Counts, mut pass_on: impl FnMut(&[u8])) {
         let mut taken = 0;
         for message in batch {
             taken += 1;
-            if !counts.quiet.load(Ordering::Relaxed) {
-                message.iovs().for_each(&mut pass_on);
-            }
             for control in message.cmsgs().into_iter().flatten() {
                 if let ControlMessageOwned::RxqOvfl(lost) = control {
                     counts.lost.store(lost.into(), Ordering::Relaxed);
