@@ -28,7 +28,8 @@ use crate::timers::Timer;
 /// Bound on a host's answers to extended searches on one link: in a mass boot the gap before a host in the ring may be
 /// eight times the average, and a storm of searches must not cost more than one packet a second.
 pub(crate) const ANSWERS: Rate = Rate { per_second: 1, burst: 8 };
-/// How long each host waits for those before it: longer than a round trip in a local network.
+/// How long each host waits for those before it, unless it is later than that itself: longer than a round trip in a local
+/// network.
 const TURN: Duration = Duration::from_millis(3);
 /// No host counts further than this.
 const RANK_MAX: u32 = 64;
@@ -86,6 +87,8 @@ impl Node {
         let late = self.random.f64();
         let hosts = u32::try_from(self.hosts()).unwrap_or(u32::MAX);
         let spread = self.config.answer_jitter(self.hosts());
+        // Others are likely to be as late as this host.
+        let turn = TURN.max(self.lateness.lately(now));
         let Some(link) = self.links.get(&arrival.interface) else { return };
         let delay = if link.is_joining(now) {
             // Who knows few counts few before itself, so counting says nothing yet. Who was not answered itself, or was
@@ -99,11 +102,11 @@ impl Node {
             // One answer serves all that ask meanwhile. Those who know less than another leave it to that one.
             let behind = link.digest.live().hosts < link.newcomers.most_told;
             let rank = self.rank_after(&searcher, arrival.interface, STORM_TURNS);
-            STORM_DELAY * if behind { 5 } else { 1 } + TURN * rank
+            STORM_DELAY.max(turn) * if behind { 5 } else { 1 } + turn * rank
         } else {
             match self.rank_after(&searcher, arrival.interface, RANK_MAX) {
-                RANK_MAX.. => TURN * RANK_MAX + spread.mul_f64(late),
-                rank => TURN * rank,
+                RANK_MAX.. => turn * RANK_MAX + spread.mul_f64(late),
+                rank => turn * rank,
             }
         };
         let Some(link) = self.links.get_mut(&arrival.interface) else { return };

@@ -19,10 +19,7 @@ const ROUND_TRIPS: u32 = 4;
 const LATEST_ANSWER: Duration = Duration::from_secs(1);
 /// A wake-up that is later than this begins every chain anew: this host may have missed the answers.
 const LATE: Duration = Duration::from_millis(200);
-/// Who woke so late may have been taken for dead and says that it is there.
-const VERY_LATE: Duration = Duration::from_secs(1);
-/// But not sooner than so long after the last time: where two hundred hosts share two processors, and each is late because of
-/// what the others say, that was four packets of five.
+/// Who was stopped says that it is there, but not sooner than so long after the last time.
 const LATENESS_PAUSE: Duration = Duration::from_secs(10);
 /// Most silent neighbours in a row that are asked at once.
 pub(crate) const WIDTH_MAX: usize = 64;
@@ -49,7 +46,7 @@ impl Node {
         link.timers.clear(Timer::Watch);
         link.ring.health.note_wake_up(now, now.since(due));
         if now.since(due) > LATE {
-            self.wake_late(now, interface, now.since(due) > VERY_LATE);
+            self.wake_late(now, interface, self.lateness.was_stopped(due));
         }
         self.end_holds(now, interface);
         if self.takes_part() {
@@ -81,12 +78,12 @@ impl Node {
         }
     }
 
-    fn wake_late(&mut self, now: Instant, interface: u32, very: bool) {
+    fn wake_late(&mut self, now: Instant, interface: u32, stopped: bool) {
         // What came in meanwhile is not read yet.
         self.begin_anew(now, interface, now + self.config.try_interval);
         let Some(link) = self.links.get_mut(&interface) else { return };
         let told_lately = link.ring.told_of_lateness.is_some_and(|at| now.since(at) < LATENESS_PAUSE);
-        if very && !told_lately {
+        if stopped && !told_lately {
             link.ring.told_of_lateness = Some(now);
             link.start_announcing(now);
         }

@@ -15,6 +15,7 @@ use crate::group::Keyring;
 use crate::id::PeerId;
 use crate::interface::Interface;
 use crate::known::KnownPeer;
+use crate::lateness::Lateness;
 use crate::link::Link;
 use crate::message::INTEGER_MAX;
 use crate::peer::{Path, Peer, PeerKey, State};
@@ -89,9 +90,10 @@ pub struct Node {
     pub(crate) aside: Vec<KnownPeer>,
     /// What the goodbye tells.
     pub(crate) absence: Option<Box<Absence>>,
-    leaving: bool,
-    left: bool,
-    waiting_until: Option<Instant>,
+    pub(crate) leaving: bool,
+    pub(crate) left: bool,
+    pub(crate) waiting_until: Option<Instant>,
+    pub(crate) lateness: Lateness,
 }
 
 impl Node {
@@ -122,6 +124,7 @@ impl Node {
             leaving: false,
             left: false,
             waiting_until: None,
+            lateness: Lateness::default(),
         };
         for peer in known {
             node.restore(Instant::ZERO, peer);
@@ -176,10 +179,23 @@ impl Node {
     /// Tells the engine what happened. Never panics and never blocks, whatever the input; a time after [`Instant::LATEST`] counts
     /// as that, and one before the last is allowed.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        self.take_in(now, input);
+        if !self.left {
+            let told = self.outputs.len();
+            self.run_due(now.min(Instant::LATEST), Timer::is_any);
+            self.tell_disputes(told);
+        }
+    }
+
+    /// The same where more may be waiting to be handled: what is due is left to the next [`Node::handle`], with
+    /// [`Input::Tick`] if nothing more comes. Whoever is slow learns so what others did before it does the same: with two hundred
+    /// hosts on two processors, each of them answered what another had answered long ago.
+    pub fn take_in(&mut self, now: Instant, input: Input<'_>) {
         if self.left {
             return;
         }
         let now = now.min(Instant::LATEST);
+        self.lateness.note(now);
         let told = self.outputs.len();
         // Whatever this host said after its goodbye would undo it, so nothing but the passing of time counts then.
         if !self.leaving {
@@ -193,13 +209,12 @@ impl Node {
                 Input::Tick => {}
             }
         }
-        self.run_due(now);
         self.tell_disputes(told);
     }
 
     /// Brings what was told since the output of this number up to date with what the same step found out: a row that comes up
     /// disputed has no link from its first event on.
-    fn tell_disputes(&mut self, since: usize) {
+    pub(crate) fn tell_disputes(&mut self, since: usize) {
         for output in self.outputs.iter_mut().skip(since) {
             if let Output::Event(Event::Peer { change: Change::Up, peer, .. }) = output
                 && let Some(row) = self.table.get(&peer.key)
@@ -291,17 +306,6 @@ impl Node {
         });
     }
 
-    /// A wake-up long after its time means that this host slept or was overloaded: its peers are not to blame.
-    fn notice_lateness(&mut self, now: Instant) {
-        let late = self.waiting_until.take().is_some_and(|due| now.since(due) > self.config.lateness);
-        if late {
-            self.grace_until = now + self.config.grace;
-            for link in self.links.values_mut() {
-                link.start_searching(now);
-            }
-        }
-    }
-
     fn command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Search => self.links.values_mut().for_each(|link| link.start_searching(now)),
@@ -369,33 +373,6 @@ impl Node {
             self.grace_until = now + self.config.grace;
             self.plan_all(now);
         }
-    }
-
-    fn next_deadline(&self) -> Option<(Instant, Timer)> {
-        let of_links = self.links.values().filter_map(|link| link.timers.next());
-        let of_peers = if self.leaving { None } else { self.table.next_check().map(|at| (at, Timer::Check)) };
-        of_links.chain(of_peers).min()
-    }
-
-    fn run_due(&mut self, now: Instant) {
-        while let Some((interface, timer)) = self.due_link_timer(now) {
-            self.fire(now, interface, timer);
-        }
-        if !self.leaving {
-            while let Some(key) = self.table.take_due(now) {
-                self.check(now, &key);
-            }
-        } else if !self.left && self.links.values().all(|link| link.timers.next().is_none()) {
-            self.left = true;
-            self.emit(Event::Left);
-        }
-    }
-
-    fn due_link_timer(&self, now: Instant) -> Option<(u32, Timer)> {
-        let of_link = |(index, link): (&u32, &Link)| {
-            link.timers.next().filter(|(at, _)| *at <= now).map(|(_, timer)| (*index, timer))
-        };
-        self.links.iter().find_map(of_link)
     }
 
     pub(crate) fn emit(&mut self, event: Event) {

@@ -30,6 +30,9 @@ const OTHERS_TELL: Duration = Duration::from_millis(20);
 const ASKERS_WITHIN: Duration = Duration::from_millis(250);
 /// So long after the beginning of a telling no other one begins.
 const TELLING_PAUSE: Duration = Duration::from_millis(250);
+/// A host that is so late waits before it tells all, up to so many times as long as it is late.
+const LATE: Duration = Duration::from_millis(5);
+const LATE_TURNS: u32 = 8;
 /// Who knows more than a part of this size fewer than another host does not tell all.
 const FEWER: u32 = 8;
 /// How many entries a page has at least, to bound the pages of a table.
@@ -38,7 +41,7 @@ const ENTRIES_LEAST: usize = 5;
 /// A table that goes to the group, page after page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Telling {
-    after: Option<PeerId>,
+    pub(crate) after: Option<PeerId>,
 }
 
 /// What a link knows of the pages that went to the group, its own and others'.
@@ -91,9 +94,6 @@ impl Node {
         pull: &Pull,
     ) {
         let (now, interface) = (arrival.now, arrival.interface);
-        if self.tell_everybody(now, interface, extension) {
-            return;
-        }
         let Some(link) = self.links.get(&interface) else { return };
         let digest = link.digest.live();
         let longest = datagram.bytes.len().min(DATAGRAM_MAX);
@@ -101,14 +101,19 @@ impl Node {
         let roster = Roster { same: same_buckets(&link.digest, &pull.hashes), after: pull.after, ..Roster::default() };
         let Some(room) = self.room_for(now, interface, &roster, &detail, longest) else { return };
         let roster = self.filled(interface, roster, Some(extension.id), room);
+        if self.tell_everybody(now, interface, extension, roster.next.is_some()) {
+            return;
+        }
         let detail = Detail { roster: Some(Box::new(roster)), ..detail };
         let to = SocketAddr::new(arrival.from.ip(), self.config.port);
         self.send_unicast(now, interface, to, (Kind::Notify, detail), longest);
     }
 
     /// Begins to tell the group the table if several peers want it; tells whether the request is served so.
-    fn tell_everybody(&mut self, now: Instant, interface: u32, request: &Extension) -> bool {
+    fn tell_everybody(&mut self, now: Instant, interface: u32, request: &Extension, long: bool) -> bool {
         let hosts = self.hosts();
+        let late = self.lateness.lately(now);
+        let drawn = if late >= LATE { self.random.f64() } else { 0.0 };
         let Some(link) = self.links.get_mut(&interface) else { return false };
         let before = link.pages.asked.replace((request.id, now));
         let several = before.is_some_and(|(id, at)| id != request.id && now.since(at) < ASKERS_WITHIN);
@@ -116,7 +121,8 @@ impl Node {
             return true;
         }
         let many = link.newcomers.storm(now, hosts, STORM_ECHO) && !link.newcomers.came_before(link.pages.begun_at);
-        if !several && !many {
+        // A late host serves who lacks no more than one page by that.
+        if (!several && !many) || (late >= LATE && !long) {
             return false;
         }
         // What is asked while another tells was asked before that; who missed something of it asks again.
@@ -133,7 +139,12 @@ impl Node {
         }
         link.pages.begun_at = Some(now);
         link.pages.telling = Some(Telling { after: None });
-        self.fire_page(now, interface);
+        if late >= LATE {
+            // Others who were asked are as late and do not hear each other begin.
+            link.timers.set(Timer::Page, now + (late * LATE_TURNS).mul_f64(drawn));
+        } else {
+            self.fire_page(now, interface);
+        }
         true
     }
 

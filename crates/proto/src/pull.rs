@@ -147,7 +147,9 @@ impl Node {
             }
             // Where several began to tell at one moment, the one who knows most goes on, and of equals the smallest identity.
             let others = (digest.hosts, Reverse(extension.id));
-            if others > (link.digest.live().hosts, Reverse(self.identity.id)) && link.pages.telling.take().is_some() {
+            let goes_on = others <= (link.digest.live().hosts, Reverse(self.identity.id));
+            let begun = link.pages.telling.is_some_and(|telling| telling.after.is_some());
+            if !(goes_on && begun) && link.pages.telling.take().is_some() {
                 link.timers.clear(Timer::Page);
             }
         }

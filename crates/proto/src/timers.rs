@@ -32,6 +32,15 @@ pub enum Timer {
 }
 
 impl Timer {
+    pub(crate) fn is_any(self) -> bool {
+        true
+    }
+
+    /// Whether it does not wait for what came in and is not read yet. An answer to all does: another's may be among it.
+    pub(crate) fn is_urgent(self) -> bool {
+        !matches!(self, Self::Search | Self::Answer | Self::Elected | Self::Pull | Self::Page | Self::Repair)
+    }
+
     /// The timer's name for traces.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,6 +112,12 @@ impl Timers {
 
     /// The timer that fires first.
     pub(crate) fn next(&self) -> Option<(Instant, Timer)> {
-        self.at.iter().zip(LINK_TIMERS).filter_map(|(at, timer)| at.map(|at| (at, timer))).min()
+        self.next_of(Timer::is_any)
+    }
+
+    /// The one of some timers that fires first.
+    pub(crate) fn next_of(&self, which: fn(Timer) -> bool) -> Option<(Instant, Timer)> {
+        let set = self.at.iter().zip(LINK_TIMERS).filter_map(|(at, timer)| at.map(|at| (at, timer)));
+        set.filter(|(_, timer)| which(*timer)).min()
     }
 }

@@ -8,6 +8,7 @@ mod answering;
 mod attacks;
 mod base_peers;
 mod bounds;
+mod busy;
 mod conflicts;
 mod determinism;
 mod expiry;
