@@ -1,5 +1,7 @@
 //! The one task around the engine: it waits for one thing, gives it to the engine, and does what the engine wants.
 
+mod serve;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +18,8 @@ use crate::events::Publisher;
 use crate::interfaces::{Bell, Selection, Snapshot, snapshot};
 use crate::rivals;
 use crate::sockets::{Sockets, Trouble, Which};
-use crate::status::{LinkStatus, Status};
-use crate::troubles::{Troubles, is_deaf};
+use crate::status::Status;
+use crate::troubles::Troubles;
 
 /// The kernel tells of one change in bursts; this is how long the driver waits for the rest of one.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -29,6 +31,11 @@ const SEND_ERROR_INTERVAL: Duration = Duration::from_secs(60);
 const REJOIN_INTERVAL: Duration = Duration::from_secs(60);
 /// How often this host looks whether another program has its port open too, beside each look at the interfaces.
 const RIVALS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What is due waits until all that came in is read: an answer may be among it. So long at most, what keeps this host in the eyes of
+/// others, and what asks and answers: after a second the queue counts as old (`backlog.rs`).
+const URGENT_HELD_MAX: Duration = Duration::from_millis(100);
+const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// What the handle asks of the task.
 #[derive(Debug)]
@@ -64,6 +71,8 @@ pub(crate) struct Driver {
     unreachable: u64,
     /// When the group was last joined anew because a switch seems to prune it, by interface.
     rejoined: BTreeMap<u32, Instant>,
+    /// Since when something is due and waits until what came in is read.
+    due_since: Option<Instant>,
     /// When to look at the interfaces again.
     look_at: Option<tokio::time::Instant>,
     /// Whether the last handle is gone.
@@ -101,6 +110,7 @@ impl Driver {
             send_errors_total: 0,
             unreachable: 0,
             rejoined: BTreeMap::new(),
+            due_since: None,
             look_at: None,
             abandoned: false,
             leaving: false,
@@ -115,7 +125,7 @@ impl Driver {
         while !self.left {
             tokio::select! {
                 // What is rare comes first, so that no flood keeps it waiting, and time comes last: what this host was told
-                // before a time-out counts. Each datagram lets the time pass too.
+                // before a time-out counts.
                 biased;
                 () = self.bell.rings() => {
                     self.look_at.get_or_insert_with(|| tokio::time::Instant::now() + SETTLE);
@@ -136,7 +146,9 @@ impl Driver {
                     // Under a flood there is always more; the program's other tasks have their turn after each batch.
                     tokio::task::yield_now().await;
                 },
-                fired = self.alarm.fired() => {
+                // Once more around, so that the runtime looks whether more has come in.
+                () = tokio::task::yield_now(), if self.due_since.is_some() => self.step(Input::Tick),
+                fired = self.alarm.fired(), if self.due_since.is_none() => {
                     if let Err(error) = fired {
                         warn!(%error, "the alarm failed");
                     }
@@ -156,14 +168,26 @@ impl Driver {
             }
             sockets.receive(now, which, |datagram| {
                 trace!(from = %datagram.from, interface = datagram.interface, length = datagram.bytes.len(), "received");
-                node.handle(now, Input::Datagram(datagram));
+                node.take_in(now, Input::Datagram(datagram));
             })
         });
         self.drain();
+        self.hurry(now);
         outcome.unwrap_or_else(|error| {
             debug!(%error, "receiving failed");
             false
         })
+    }
+
+    /// Does what has been due for too long, although there is still more to read.
+    fn hurry(&mut self, now: Instant) {
+        let Some(since) = self.due_since else { return };
+        if now.since(since) >= HELD_MAX {
+            self.step(Input::Tick);
+        } else if now.since(since) >= URGENT_HELD_MAX {
+            self.node.do_urgent(now);
+            self.drain();
+        }
     }
 
     fn command(&mut self, command: Command) {
@@ -189,15 +213,23 @@ impl Driver {
                 Output::Event(event) => self.publish(event),
                 Output::Wait { until, why } => {
                     trace!(until = ?until, why = why.map_or("input", |why| why.as_str()), "waiting");
-                    if let Err(error) = self.alarm.set(until) {
-                        warn!(%error, "the alarm cannot be set");
-                    }
+                    self.wait_until(until);
                     if !self.leaving {
                         self.keep_troubles();
                     }
                     return;
                 }
             }
+        }
+    }
+
+    fn wait_until(&mut self, until: Option<Instant>) {
+        let now = clock::now();
+        self.due_since = until.filter(|until| *until <= now).map(|_| self.due_since.unwrap_or(now));
+        if self.due_since.is_none()
+            && let Err(error) = self.alarm.set(until)
+        {
+            warn!(%error, "the alarm cannot be set");
         }
     }
 
@@ -289,66 +321,6 @@ impl Driver {
         }
         self.look_for_rivals();
         self.review_troubles();
-    }
-
-    fn serve(&mut self, request: Request) {
-        // A caller that gave up waiting needs no answer.
-        match request {
-            Request::Command(command) => self.command(command),
-            Request::Peers(answer) => drop(answer.send(self.node.table().iter().cloned().collect())),
-            Request::Peer(key, answer) => drop(answer.send(self.node.table().get(&key).cloned())),
-            Request::LastHeard(answer) => {
-                let heard = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.last_heard?)));
-                drop(answer.send(heard.collect()));
-            }
-            Request::RoundTrips(answer) => {
-                let known = self.node.table().iter().filter_map(|peer| Some((peer.key.clone(), peer.round_trip?)));
-                drop(answer.send(known.collect()));
-            }
-            Request::Status(answer) => drop(answer.send(self.status())),
-            Request::Matrix(answer) => drop(answer.send(self.node.matrix(clock::now()))),
-            Request::Interfaces(named) => {
-                self.selection.named = named;
-                self.look_at_interfaces();
-            }
-        }
-    }
-
-    fn status(&self) -> Status {
-        let links = self.node.links().map(|link| LinkStatus {
-            name: link.interface.name.clone(),
-            index: link.interface.index,
-            address: link.interface.address(),
-            heard_self: link.heard_self,
-            deaf: is_deaf(link.unheard),
-            heard: link.heard,
-            heard_group: link.heard_group,
-            pruned: self.troubles.pruned().contains(&link.interface.index),
-            rejoined: self.rejoined.get(&link.interface.index).copied(),
-            loss: link.loss,
-            isolated: link.isolated,
-        });
-        Status {
-            identity: self.node.identity(),
-            profile: self.node.profile().clone(),
-            links: links.collect(),
-            interfaces: self.snapshot.choices.clone(),
-            counters: self.node.counters().clone(),
-            kernel_drops: self.sockets.kernel_drops(),
-            skipped: self.sockets.skipped(),
-            send_errors: self.send_errors_total,
-            unreachable: self.unreachable,
-            hosts: self.node.hosts(),
-            rows: self.node.table().len(),
-            unproven: self.node.table().unproven_count(false),
-            unproven_base: self.node.table().unproven_count(true),
-            limits: self.node.limits(),
-            mode: self.node.mode(),
-            group_keys: self.node.keyring().keys().map(|(id, _)| id).collect(),
-            port: self.sockets.port(),
-            port_error: self.port_error.clone(),
-            troubles: self.troubles.sentences(),
-        }
     }
 }
 
