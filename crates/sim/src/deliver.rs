@@ -10,7 +10,7 @@ use crate::host::{HostIndex, Life, Program};
 use crate::model;
 use crate::net::Flight;
 use crate::wire::{Packet, group_of};
-use crate::world::{Feed, Happening, World};
+use crate::world::{Feed, Happening, More, World};
 
 /// What an engine waits for.
 type Awaited = Option<(Instant, Timer)>;
@@ -35,7 +35,11 @@ impl World {
             return self.refuse(packet.sender, packet.from.ip(), packet.to.ip());
         }
         match host.life {
-            Life::Running => self.feed(index, &Feed::Packet(nic, packet)),
+            Life::Running => {
+                if let Some(packet) = self.enqueue(index, nic, packet) {
+                    self.feed(index, &Feed::Packet(nic, packet));
+                }
+            }
             Life::Stopped if host.backlog.len() < BACKLOG_MAX => host.backlog.push_back((nic, packet)),
             Life::Off | Life::Suspended | Life::Stopped => {}
         }
@@ -60,6 +64,11 @@ impl World {
 
     /// Gives something to a host's program and does what it wants done.
     pub(crate) fn feed(&mut self, index: HostIndex, feed: &Feed) {
+        self.feed_more(index, feed, More::No);
+    }
+
+    /// The same where `more` may be waiting to be given to it.
+    pub(crate) fn feed_more(&mut self, index: HostIndex, feed: &Feed, more: More) {
         let Some(host) = self.hosts.get_mut(index.0) else { return };
         let interfaces = if matches!(feed, Feed::Interfaces) { host.interfaces() } else { Vec::new() };
         let now = host.clock(self.now);
@@ -81,14 +90,21 @@ impl World {
         };
         let mut outputs = std::mem::take(&mut self.outputs);
         // The only line where time enters an engine.
-        node.handle(now, input);
+        match more {
+            More::No => node.handle(now, input),
+            More::Yes => node.take_in(now, input),
+            More::Urgent => {
+                node.take_in(now, input);
+                node.do_urgent(now);
+            }
+        }
         let waits = loop {
             match node.poll() {
                 Output::Wait { until, why } => break until.zip(why),
                 output @ (Output::Send { .. } | Output::Event(_)) => outputs.push(output),
             }
         };
-        self.look_at(index, now, feed, (waited, waits), &outputs);
+        self.look_at(index, (now, feed, more), (waited, waits), &outputs);
         self.plan_wake(index, waits);
         for output in outputs.drain(..) {
             self.carry_out(index, output);
@@ -99,8 +115,7 @@ impl World {
     fn look_at(
         &mut self,
         index: HostIndex,
-        now: Instant,
-        feed: &Feed,
+        (now, feed, more): (Instant, &Feed, More),
         (waited, waits): (Awaited, Awaited),
         outputs: &[Output],
     ) {
@@ -110,7 +125,7 @@ impl World {
         }
         let (Some(host), Some(watch)) = (self.hosts.get(index.0), self.watches.get_mut(index.0)) else { return };
         let Some(node) = host.node() else { return };
-        let step = Step { host, node, now, feed, waited, outputs, waits };
+        let step = Step { host, node, now, feed, more: more != More::No, waited, outputs, waits };
         let found = watch.step(&step, self.invariants.covers(index));
         if let Some(tally) = self.tallies.get_mut(index.0) {
             tally.received += u64::from(matches!(feed, Feed::Packet(..)));

@@ -218,6 +218,7 @@ impl World {
         }
         host.wait = None;
         host.backlog.clear();
+        host.inbox.clear();
         self.set_life(index, Life::Off);
     }
 

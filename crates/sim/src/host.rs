@@ -19,6 +19,7 @@ use kimchi_peers_proto::{
 };
 
 use crate::base::BasePeer;
+use crate::machine::Inbox;
 use crate::naive::NaivePeer;
 use crate::net::SegmentIndex;
 use crate::wire::Packet;
@@ -169,6 +170,8 @@ pub struct Host {
     /// When the first of its wake-ups that are planned comes, by the world's own clock.
     pub(crate) wakes_at: Option<Instant>,
     pub(crate) backlog: VecDeque<(u32, Rc<Packet>)>,
+    /// What waits for a processor.
+    pub(crate) inbox: Inbox,
 }
 
 impl Host {

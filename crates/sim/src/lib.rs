@@ -23,6 +23,7 @@ mod deliver;
 mod fault;
 mod goal;
 mod host;
+mod machine;
 mod naive;
 mod net;
 mod plot;

@@ -98,6 +98,11 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "slow-start", about: "hosts with a memory start 155 ms apart", run: start::slow_start },
     Scenario {
+        name: "crowded-start",
+        about: "hosts start 20 ms apart on one machine with two processors, on which each thing they do takes 0.2 ms",
+        run: start::crowded_start,
+    },
+    Scenario {
         name: "gone",
         about: "all hosts boot, and of those they remember four in five are gone; then one joins and leaves",
         run: start::gone,

@@ -1,5 +1,7 @@
 //! Scenarios of starts that are neither a mass boot nor a quiet join.
 
+use std::time::Duration;
+
 use crate::fault::Fault;
 use crate::goal::Goal;
 use crate::host::{HostIndex, Memory, Role, Spec};
@@ -15,6 +17,9 @@ const LAN: SegmentIndex = SegmentIndex(0);
 const NEWCOMERS: usize = 5;
 /// So many hosts are remembered for each one that is there.
 const GONE: usize = 4;
+/// The processors of a crowded machine, and what anything takes on it: what 200 daemons on two cores were seen to need.
+const PROCESSORS: usize = 2;
+const WORK: Duration = Duration::from_micros(200);
 
 /// What becomes lossy is a network that was quiet before, so nobody has measured any loss when the first one joins.
 pub(crate) fn join_again(world: &mut World, hosts: &[HostIndex], mut report: Report, settings: &Settings) -> Outcome {
@@ -48,6 +53,22 @@ pub(crate) fn slow_start(world: &mut World, hosts: &[HostIndex], mut report: Rep
     report.time("all know all, after the last boot", took);
     report.packets("until then", &before, &world.total());
     world.run_for(seconds(12))?;
+    finish(world, report)
+}
+
+/// Hosts start one after the other on a machine that is too small for them.
+pub(crate) fn crowded_start(world: &mut World, hosts: &[HostIndex], mut report: Report, _: &Settings) -> Outcome {
+    world.crowd(PROCESSORS, WORK);
+    let before = world.total();
+    for host in hosts {
+        world.apply(Fault::Boot(*host, Memory::Cold));
+        world.run_for(millis(20))?;
+    }
+    let took = world.reach(Goal::everybody(), seconds(60))?;
+    report.time("all know all, after the last boot", took);
+    report.packets("until then", &before, &world.total());
+    world.run_for(seconds(12))?;
+    report.packets("in all", &before, &world.total());
     finish(world, report)
 }
 

@@ -12,6 +12,7 @@ use crate::check::{Broken, Invariants, Watch};
 use crate::fault::{Fault, Flood};
 use crate::goal::Goal;
 use crate::host::{Host, HostIndex, Life, Nic, Program, Role, Spec};
+use crate::machine::Machine;
 use crate::net::{Conditions, Flight, Net, SegmentIndex};
 use crate::tally::Tally;
 use crate::trace::Trace;
@@ -35,6 +36,8 @@ pub struct World {
     pub(crate) changes: u64,
     /// Whether what the hosts say goes nowhere.
     pub(crate) muted: bool,
+    /// What all hosts run on, where they have to share it.
+    pub(crate) machine: Option<Machine>,
     seed: u64,
     sequence: u64,
     heap: BinaryHeap<Reverse<Entry>>,
@@ -52,6 +55,15 @@ pub(crate) enum Feed {
     Tick,
 }
 
+/// Whether more waits to go into a host's program, so that what is due there waits too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum More {
+    No,
+    /// It does, and has for too long.
+    Urgent,
+    Yes,
+}
+
 /// What is going to happen.
 #[derive(Debug)]
 pub(crate) enum Happening {
@@ -65,6 +77,10 @@ pub(crate) enum Happening {
         address: std::net::IpAddr,
     },
     Wake(HostIndex),
+    /// A host on a crowded machine does something, after so much in one turn.
+    Turn(HostIndex, u32),
+    /// A host on a crowded machine leaves its processor.
+    Free(HostIndex),
     Fault(Box<Fault>),
     Flood(Flood),
 }
@@ -112,6 +128,7 @@ impl World {
             invariants: Invariants::All,
             changes: 0,
             muted: false,
+            machine: None,
             seed,
             sequence: 0,
             heap: BinaryHeap::new(),
@@ -191,6 +208,7 @@ impl World {
             wait: None,
             wakes_at: None,
             backlog: std::collections::VecDeque::new(),
+            inbox: crate::machine::Inbox::default(),
         });
         self.watches.push(Watch::default());
         self.tallies.push(Tally::default());
@@ -310,6 +328,8 @@ impl World {
                 Happening::Arrivals(..) => {}
                 Happening::Refusal { host, nic, address } => self.hear_refusal(host, nic, address),
                 Happening::Wake(host) => self.wake(host),
+                Happening::Turn(host, done) => self.take_turn(host, done),
+                Happening::Free(host) => self.free(host),
                 Happening::Fault(fault) => self.apply(*fault),
                 Happening::Flood(flood) => self.flood(flood),
             }
@@ -375,9 +395,15 @@ impl World {
             return;
         }
         host.wakes_at = None;
-        if host.life != Life::Running {
-            return;
+        if host.life == Life::Running && !self.enqueue_wake(index) {
+            self.wake_now(index);
         }
+    }
+
+    /// A host's program wakes up.
+    pub(crate) fn wake_now(&mut self, index: HostIndex) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(index.0).filter(|host| host.life == Life::Running) else { return };
         if host.wait.is_some_and(|(until, _)| until + host.slow_by <= host.clock(now)) {
             self.feed(index, &Feed::Tick);
         } else {
