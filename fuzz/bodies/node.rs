@@ -154,10 +154,10 @@ impl World {
         self.allowance += time.as_secs_f64() * 8.0 * self.interfaces.len() as f64;
         // Every fifth time more is waiting, and what is due is not done but what is urgent now and then.
         self.steps = self.steps.wrapping_add(1);
-        self.more = self.steps % 5 == 0 && matches!(input, Input::Datagram(_));
+        self.more = self.steps.is_multiple_of(5) && matches!(input, Input::Datagram(_));
         if self.more {
             self.node.take_in(self.now, input);
-            if self.steps % 10 == 0 {
+            if self.steps.is_multiple_of(10) {
                 self.node.do_urgent(self.now);
             }
         } else {

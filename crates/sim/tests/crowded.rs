@@ -22,7 +22,7 @@ fn start(seed: u64, hosts: usize) -> Result<f64, Broken> {
 /// Each of them answered what another had answered long ago: 12 packets a host at 100 hosts, 51 at 200.
 #[test]
 fn who_is_late_reads_what_others_said_before_it_speaks() -> Result<(), Broken> {
-    for (hosts, most) in [(100, 4.0), (200, 8.0)] {
+    for (hosts, most) in [(100, 4.0), (200, 5.0)] {
         let multicasts = start(*seed(1), hosts)?;
         assert!(multicasts <= most, "{multicasts:.1} multicast packets a host of {hosts}");
     }

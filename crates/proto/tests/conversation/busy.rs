@@ -26,13 +26,15 @@ fn take_in(lan: &mut Lan, number: u8, message: &Message) {
     lan.hosts[0].node.take_in(lan.now, Input::Datagram(datagram));
 }
 
-/// The kinds of what the host wants sent, and whether it waits for something in the past.
+/// The kinds of what the host wants sent to all, and whether it waits for something in the past.
 fn wants(lan: &mut Lan) -> (Vec<Kind>, bool) {
     let mut sent = Vec::new();
     loop {
         match lan.hosts[0].node.poll() {
-            Output::Send { bytes, .. } => sent.push(Message::decode(&bytes).unwrap().kind),
-            Output::Event(_) => {}
+            Output::Send { to, bytes, .. } if to.ip().is_multicast() => {
+                sent.push(Message::decode(&bytes).unwrap().kind)
+            }
+            Output::Send { .. } | Output::Event(_) => {}
             Output::Wait { until, .. } => return (sent, until.is_some_and(|until| until <= lan.now)),
         }
     }
@@ -71,4 +73,23 @@ fn a_heartbeat_does_not_wait_for_long_and_an_answer_does() {
     let now = lan.now;
     lan.hosts[0].node.do_urgent(now);
     assert_eq!(wants(&mut lan), (vec![Kind::Notify], false), "and serves as the answer");
+}
+
+#[test]
+fn who_was_stopped_says_that_it_is_there_and_who_is_only_slow_does_not() {
+    for (slow, said) in [(false, vec![Kind::Notify]), (true, vec![])] {
+        let mut lan = Lan::watching(3);
+        lan.run_past_heartbeat();
+        lan.hosts[0].stopped = true;
+        // Less than what makes a host search as well.
+        for turn in 1..=13 {
+            lan.run(millis(150));
+            if slow {
+                take_in(&mut lan, 30, &extended(Kind::Notify, 30, turn));
+            }
+        }
+        let now = lan.now;
+        lan.hosts[0].node.handle(now, Input::Tick);
+        assert_eq!(wants(&mut lan).0, said, "{slow}");
+    }
 }
