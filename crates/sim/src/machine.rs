@@ -57,7 +57,7 @@ impl Inbox {
 
 impl World {
     /// Lets all hosts share so many processors, on which each datagram and each time-out takes `cost`.
-    pub fn crowd(&mut self, processors: usize, cost: Duration) {
+    pub(crate) fn crowd(&mut self, processors: usize, cost: Duration) {
         self.machine = Some(Machine { idle: processors, cost, waiting: VecDeque::new() });
     }
 
